@@ -1,0 +1,89 @@
+"""Every metric of every service, with its meaning."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# --- edge: a beacon's way in -------------------------------------------------------------------
+
+EDGE_REQUESTS = Counter(
+    "millrace_edge_requests", "Answers of the beacon endpoint by HTTP status", ["status"]
+)
+EDGE_EVENTS = Counter(
+    "millrace_edge_events",
+    "Events by outcome: acknowledged, dropped:<reason>, refused:<code>",
+    ["outcome"],
+)
+EDGE_BATCHES = Counter(
+    "millrace_edge_batches", "Batches acknowledged, by where they were stored", ["where"]
+)
+EDGE_FLUSH_SECONDS = Histogram(
+    "millrace_edge_flush_seconds",
+    "Time from sealing a batch to its fsync, by where",
+    ["where"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2),
+)
+EDGE_FAILOVERS = Counter(
+    "millrace_edge_failovers",
+    "Times the breaker opened, by reason: refused, hung, error",
+    ["reason"],
+)
+EDGE_PRIMARY_UP = Gauge(
+    "millrace_edge_primary_up",
+    "1 while live beacons go to the primary, 0 while they go to the spool",
+    multiprocess_mode="livemin",
+)
+EDGE_BODY_BYTES = Gauge(
+    "millrace_edge_body_bytes", "Request bytes held in memory now", multiprocess_mode="livesum"
+)
+EDGE_CLOCK_OFFSET_SECONDS = Gauge(
+    "millrace_edge_clock_offset_seconds",
+    "This host's clock behind the primary's; received_at is corrected by it",
+    multiprocess_mode="livemax",
+)
+EDGE_SNAPSHOT_VERSION = Gauge(
+    "millrace_edge_snapshot_version", "Version of the snapshot in use", multiprocess_mode="livemin"
+)
+
+# --- drain and spool ---------------------------------------------------------------------------
+
+SPOOL_BATCHES = Gauge("millrace_spool_batches", "Batches waiting in the spool")
+SPOOL_BYTES = Gauge("millrace_spool_bytes", "Memory the spool uses")
+SPOOL_HEADROOM_BYTES = Gauge("millrace_spool_headroom_bytes", "Bytes the spool can still take")
+SPOOL_HEADROOM_SECONDS = Gauge(
+    "millrace_spool_headroom_seconds", "Time until the spool is full at the current rate"
+)
+DRAINED_BATCHES = Counter("millrace_drained_batches", "Batches moved from spool to primary")
+PRIMARY_HEALTHY = Gauge("millrace_drain_primary_healthy", "1 while the drain's probe succeeds")
+
+# --- writer ------------------------------------------------------------------------------------
+
+WRITER_EVENTS = Counter(
+    "millrace_writer_events",
+    "Events by what became of them: stored, duplicate, dropped, quarantined",
+    ["outcome"],
+)
+WRITER_BATCHES = Counter(
+    "millrace_writer_batches",
+    "Batches by what became of them: new, repeated, quarantined",
+    ["outcome"],
+)
+WRITER_QUARANTINED = Counter(
+    "millrace_writer_quarantined", "Envelopes and events set aside, by reason", ["reason"]
+)
+WRITER_STEP_SECONDS = Counter(
+    "millrace_writer_step_seconds", "Time spent in each step from stream to table", ["step"]
+)
+WRITER_COMMIT_SECONDS = Histogram(
+    "millrace_writer_commit_seconds", "Time of one database transaction"
+)
+WRITER_LAG_ENTRIES = Gauge("millrace_writer_lag_entries", "Entries not yet committed", ["edge"])
+WRITER_DATABASE_UP = Gauge("millrace_writer_database_up", "1 while the database takes commits")
+
+# --- jobs, api, realtime -----------------------------------------------------------------------
+
+JOBS_DONE = Counter("millrace_jobs", "Jobs by name and outcome: done, failed", ["job", "outcome"])
+API_QUERIES = Counter("millrace_api_queries", "Queries by HTTP status", ["status"])
+API_QUERY_SECONDS = Histogram("millrace_api_query_seconds", "Time to answer a query")
+LIVE_SOCKETS = Gauge("millrace_live_sockets", "Open live connections")
+LIVE_FRAMES = Counter("millrace_live_frames", "Frames sent, by kind", ["kind"])
+LIVE_COMMIT = Gauge("millrace_live_commit", "Settled commit the gateway has reached")
+LIVE_CUT_OFF = Counter("millrace_live_cut_off", "Clients cut off because they read too slowly")

@@ -1,0 +1,312 @@
+"""Settings: environment variables ``MILLRACE_…``, declared once, typed, checked at start.
+
+A field ``edge_name`` is read from ``MILLRACE_EDGE_NAME``, or from the file that
+``MILLRACE_EDGE_NAME_FILE`` names. Lists are parted by commas. An unknown variable is an error
+that names its nearest neighbour. ``millrace settings`` prints the table that stands here.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "MILLRACE_"
+_FILE = "_FILE"
+
+NOT_SETTINGS = {"MILLRACE_CACHE", "MILLRACE_STATE"}
+"""Variables that the runner of a checkout reads itself, before there are settings."""
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+def _about(meaning: str, unit: str = "", *, secret: bool = False) -> Meta:
+    return Meta(description=meaning, extra={"unit": unit, "secret": secret})
+
+
+class BadSettings(Exception):
+    """The environment cannot be used; the message names each faulty variable."""
+
+
+class _Service(msgspec.Struct, frozen=True, kw_only=True):
+    log_level: Annotated[str, _about("debug, info, warning or error")] = "info"
+    log_format: Annotated[str, _about("text, json, or auto: text on a terminal, else json")] = (
+        "auto"
+    )
+    ops_host: Annotated[
+        str, _about("address of /healthz, /readyz and /metrics; keep it private", "address")
+    ] = "127.0.0.1"
+
+
+_PostgresUrl = Annotated[
+    str, _about("TimescaleDB that holds the events", "postgresql:// URL", secret=True)
+]
+
+
+class _OnPrimary(_Service, frozen=True, kw_only=True):
+    primary_url: Annotated[
+        str, _about("Redis that carries batches from edges to writers", "redis:// URL", secret=True)
+    ]
+
+
+class _Core(_OnPrimary, frozen=True, kw_only=True):
+    postgres_url: _PostgresUrl
+
+
+class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
+    """What an edge and its drain read."""
+
+    edge_name: Annotated[
+        str,
+        Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),
+        _about("this edge, as `millrace edge add` registered it"),
+    ]
+    spool_url: Annotated[str, _about("local append-only Redis", "redis:// URL", secret=True)]
+    core_verify_key: Annotated[
+        str, _about("the core's Ed25519 key that signs snapshots, pinned", "base64")
+    ]
+    seal_public_key: Annotated[
+        str, _about("the writer's key, used until a snapshot has come", "id:base64")
+    ]
+    edge_host: Annotated[str, _about("address to listen on", "address")] = "127.0.0.1"
+    edge_port: Annotated[Port, _about("port to listen on")] = 4001
+    edge_ops_port: Annotated[Port, _about("port of the edge's health and metrics")] = 4101
+    drain_ops_port: Annotated[Port, _about("port of the drain's health and metrics")] = 4105
+    edge_workers: Annotated[Positive, _about("uvicorn workers", "processes")] = 1
+    edge_state_dir: Annotated[
+        Path, _about("where workers keep their last acknowledged numbers", "folder")
+    ] = Path("/var/lib/millrace/edge")
+    edge_path: Annotated[str, _about("path of the beacon endpoint")] = "/track"
+    edge_script_path: Annotated[str, _about("path of the tracker script")] = "/t.js"
+    edge_pixel_path: Annotated[str, _about("path of the pixel")] = "/pixel.gif"
+    edge_script_max_age_s: Annotated[
+        int, Meta(ge=0), _about("how long browsers may keep the tracker", "s")
+    ] = 3600
+    edge_trusted_proxies: Annotated[
+        tuple[str, ...], _about("peers whose X-Forwarded-For is believed", "networks")
+    ] = ()
+    edge_body_memory_bytes: Annotated[
+        Positive, _about("request bytes a worker holds at once", "bytes")
+    ] = 64 * 1024 * 1024
+    edge_body_timeout_s: Annotated[Seconds, _about("time to send a body", "s")] = 10.0
+    edge_prefix_v4: Annotated[
+        int, Meta(ge=8, le=32), _about("prefix by which IPv4 clients are limited", "bits")
+    ] = 24
+    edge_prefix_v6: Annotated[
+        int, Meta(ge=16, le=128), _about("prefix by which IPv6 clients are limited", "bits")
+    ] = 56
+    edge_address_events_per_s: Annotated[
+        Positive, _about("events a second from one prefix, while no snapshot says otherwise", "1/s")
+    ] = 100
+    edge_total_events_per_s: Annotated[
+        Positive, _about("events a second in all, while no snapshot says otherwise", "1/s")
+    ] = 50_000
+    edge_ping_interval_s: Annotated[
+        Seconds, _about("how often the primary is asked whether it lives", "s")
+    ] = 0.05
+    edge_ping_timeout_s: Annotated[
+        Seconds, _about("an unanswered PING after this time means hung", "s")
+    ] = 0.15
+    spool_timeout_s: Annotated[Seconds, _about("time for a write to the spool", "s")] = 2.0
+    spool_max_bytes: Annotated[Positive, _about("most the spool may hold", "bytes")] = 2 * 1024**3
+    drain_deadline_s: Annotated[
+        Seconds, _about("the drain starts over after so long without progress", "s")
+    ] = 30.0
+    drain_batches: Annotated[Positive, _about("batches the drain sends at a time")] = 64
+    drain_share: Annotated[
+        float, Meta(gt=0, le=1), _about("share of its time the drain may send", "0 to 1")
+    ] = 0.5
+
+
+class WriterSettings(_Core, frozen=True, kw_only=True):
+    """What the writer reads."""
+
+    signing_key: Annotated[str, _about("Ed25519 seed that signs snapshots", "base64", secret=True)]
+    seal_keys: Annotated[
+        str, _about("private sealing keys, newest first", "id:base64 …", secret=True)
+    ]
+    writer_name: Annotated[str, _about("this consumer among several writers")] = "writer-1"
+    writer_port: Annotated[Port, _about("port of the writer's health and metrics")] = 4002
+    writer_read_events: Annotated[Positive, _about("most events in one transaction")] = 2_000
+    writer_read_batches: Annotated[Positive, _about("most batches in one transaction")] = 100
+    writer_claim_after_s: Annotated[
+        Seconds, _about("an entry idle so long at another writer is taken over", "s")
+    ] = 30.0
+    geo_dir: Annotated[Path, _about("folder of the mmdb files", "folder")] = Path(
+        "/var/lib/millrace/geo"
+    )
+
+
+class JobsSettings(_Core, frozen=True, kw_only=True):
+    """What the jobs worker reads."""
+
+    jobs_ops_port: Annotated[Port, _about("port of the jobs worker's health and metrics")] = 4106
+    geo_dir: Annotated[Path, _about("folder of the mmdb files", "folder")] = Path(
+        "/var/lib/millrace/geo"
+    )
+    geo_refresh: Annotated[bool, _about("fetch newer geo files once a week")] = True
+    rows_keep_days: Annotated[
+        int, Meta(ge=1), _about("days that rows are kept where a site says nothing else", "days")
+    ] = 1095
+
+
+class ApiSettings(_Service, frozen=True, kw_only=True):
+    """What the query API reads."""
+
+    postgres_url: _PostgresUrl
+    api_host: Annotated[str, _about("address to listen on", "address")] = "127.0.0.1"
+    api_port: Annotated[Port, _about("port to listen on")] = 4003
+    api_ops_port: Annotated[Port, _about("port of the API's health and metrics")] = 4103
+    api_url: Annotated[str, _about("the dashboard as browsers see it", "URL")] = (
+        "http://127.0.0.1:4003"
+    )
+    live_url: Annotated[str, _about("the gateway as browsers see it", "ws:// URL")] = (
+        "ws://127.0.0.1:4004/live"
+    )
+    edge_url: Annotated[str, _about("an edge as browsers see it, for snippets", "URL")] = (
+        "http://127.0.0.1:4001"
+    )
+    api_query_timeout_s: Annotated[Seconds, _about("a query is cancelled after so long", "s")] = (
+        20.0
+    )
+    api_connections: Annotated[Positive, _about("database connections")] = 8
+    api_session_days: Annotated[Positive, _about("how long a sign-in lasts", "days")] = 14
+
+
+class RealtimeSettings(_Core, frozen=True, kw_only=True):
+    """What the realtime gateway reads."""
+
+    realtime_host: Annotated[str, _about("address to listen on", "address")] = "127.0.0.1"
+    realtime_port: Annotated[Port, _about("port to listen on")] = 4004
+    realtime_ops_port: Annotated[Port, _about("port of the gateway's health and metrics")] = 4104
+    api_url: Annotated[
+        str, _about("the dashboard as browsers see it: the Origin to accept", "URL")
+    ] = "http://127.0.0.1:4003"
+    realtime_poll_s: Annotated[
+        Seconds, _about("how often commits are looked for without a hint", "s")
+    ] = 0.25
+    realtime_send_queue_bytes: Annotated[
+        Positive, _about("a client that lags by more is cut off", "bytes")
+    ] = 1024 * 1024
+    silent_after_s: Annotated[Seconds, _about("an edge unheard for so long is silent", "s")] = 5.0
+
+
+GROUPS: tuple[type[msgspec.Struct], ...] = (
+    EdgeSettings,
+    WriterSettings,
+    JobsSettings,
+    ApiSettings,
+    RealtimeSettings,
+)
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Described(NamedTuple):
+    """One row of the settings table; ``value`` is masked where it is secret."""
+
+    variable: str
+    value: str
+    source: str
+    default: str
+    unit: str
+    meaning: str
+    secret: bool
+
+
+def load(group: type[S], environ: Mapping[str, str]) -> S:
+    """The settings of one service. Raises BadSettings naming every fault at once."""
+    faults = list(_unknown(environ))
+    values: dict[str, Any] = {}
+    hints = get_type_hints(group, include_extras=True)
+    for field in msgspec.structs.fields(group):
+        try:
+            text = _read(field.name, environ)
+            if text is not None:
+                values[field.name] = _convert(text, hints[field.name])
+            elif field.required:
+                faults.append(f"{variable(field.name)} is not set: {_meaning(hints[field.name])}")
+        except (msgspec.ValidationError, OSError) as error:
+            faults.append(f"{variable(field.name)}: {error}")
+    if faults:
+        raise BadSettings("\n".join(faults))
+    return group(**values)
+
+
+def describe(environ: Mapping[str, str]) -> Iterator[Described]:
+    """Every setting there is, with where its value comes from."""
+    seen: set[str] = set()
+    for group in GROUPS:
+        hints = get_type_hints(group, include_extras=True)
+        for field in msgspec.structs.fields(group):
+            if field.name not in seen:
+                seen.add(field.name)
+                yield _described(field, hints[field.name], environ)
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def _described(
+    field: msgspec.structs.FieldInfo, hint: Any, environ: Mapping[str, str]
+) -> Described:
+    extra = _extra(hint)
+    default = "" if field.required else _show(field.default)
+    text = _read(field.name, environ)
+    name = variable(field.name)
+    source = "default" if text is None else (name if name in environ else name + _FILE)
+    value = default if text is None else ("••••••" if extra["secret"] else text)
+    return Described(
+        name, value, source, default, extra["unit"], _meaning(hint), bool(extra["secret"])
+    )
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    known = {variable(field) for group in GROUPS for field in group.__struct_fields__}
+    known |= {name + _FILE for name in known} | NOT_SETTINGS
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _read(field: str, environ: Mapping[str, str]) -> str | None:
+    name = variable(field)
+    if name in environ:
+        return environ[name]
+    if name + _FILE in environ:
+        return Path(environ[name + _FILE]).read_text().strip()
+    return None
+
+
+def _convert(text: str, hint: Any) -> Any:
+    plain, *_ = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    if get_origin(plain) is tuple:
+        parts = [part.strip() for part in text.split(",")]
+        return tuple(part for part in parts if part)
+    if plain is Path:
+        return Path(text)
+    return msgspec.convert(text, hint, strict=False)
+
+
+def _extra(hint: Any) -> dict[str, Any]:
+    for meta in get_args(hint)[1:]:
+        if isinstance(meta, Meta) and meta.extra:
+            return dict(meta.extra)
+    return {"unit": "", "secret": False}
+
+
+def _meaning(hint: Any) -> str:
+    return next(
+        (m.description for m in get_args(hint)[1:] if isinstance(m, Meta) and m.description), ""
+    )
+
+
+def _show(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
