@@ -1,0 +1,103 @@
+"""Real servers for every test: started once a session, a fresh database and empty Redis a test."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from infrastructure.local.account import server_account
+from infrastructure.local.folders import make_scratch_folder
+from infrastructure.local.ports import free_ports
+from infrastructure.local.postgres_server import PostgresServer
+from infrastructure.local.redis_server import RedisServer
+from infrastructure.local.server_programs import server_programs
+from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
+from infrastructure.local.templates import Templates
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A folder of this session that the servers' own user can enter."""
+    folder = make_scratch_folder("tests")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def stack(scratch: Path) -> Iterator[LocalStack]:
+    """A primary, a spool and a database on free ports; do not stop or pause these."""
+    with local_stack(scratch / "stack", fresh_plan()) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def templates(stack: LocalStack) -> Templates:
+    assert isinstance(stack.postgres, PostgresServer)
+    made = Templates(stack.postgres)
+    made.make_template()
+    return made
+
+
+@pytest.fixture
+def database(templates: Templates) -> Iterator[str]:
+    """The libpq URL of a database with all migrations applied and no rows."""
+    name = templates.clone()
+    yield templates.server.database_url(name)
+    templates.drop(name)
+
+
+@pytest.fixture
+def primary(stack: LocalStack) -> str:
+    """The URL of the emptied primary Redis."""
+    return _emptied(stack.primary)
+
+
+@pytest.fixture
+def spool(stack: LocalStack) -> str:
+    """The URL of the emptied spool Redis."""
+    return _emptied(stack.spool)
+
+
+@pytest.fixture
+def redis_server(scratch: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Starts Redis servers that a test may stop, kill, pause and resume; `max_bytes` bounds one."""
+    started: list[RedisServer] = []
+
+    def start(max_bytes: int = 0) -> RedisServer:
+        folder = Path(tempfile.mkdtemp(prefix="redis-", dir=scratch))
+        server = RedisServer(
+            server_programs().redis, folder, free_ports(1)[0], "test", max_bytes, server_account()
+        )
+        server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_server(scratch: Path) -> Iterator[PostgresServer]:
+    """A started PostgreSQL of this test's own, without migrations, to be stopped and killed."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=scratch))
+    server = PostgresServer(
+        server_programs().postgres, folder, free_ports(1)[0], "test", server_account()
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+def _emptied(server: object) -> str:
+    assert isinstance(server, RedisServer)
+    with server.client() as client:
+        client.flushall()
+    return server.url
