@@ -38,8 +38,8 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything a page shows of a site, or of it what changed.
 
     ``here``: visitors with an event in the last five minutes. ``minutes``: pageviews by minute
-    (epoch minute as text) of the last 30. ``pages``, ``sources``, ``countries``: pageviews by value in
-    the same 30 minutes, the ten largest. ``edges``: by name.
+    (epoch minute as text) of the last 30. ``pages``, ``sources``, ``countries``: pageviews by
+    value in the same 30 minutes, the ten largest. ``edges``: by name.
     """
 
     here: int | None = None
