@@ -138,7 +138,7 @@ def read_ts(ts: str | int) -> int | None:
         return None
     if moment.tzinfo is None or len(ts) < 20:
         return None
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * US_PER_SECOND + since.microseconds
 
 
@@ -147,6 +147,7 @@ def longer(text: str, limit: int) -> bool:
     return len(text) * 4 > limit and len(text.encode()) > limit
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEB_URL = re.compile(r"https?://[^/?#\s\\]+[^\s]*", re.IGNORECASE)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
