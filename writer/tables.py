@@ -92,6 +92,7 @@ events = Table(
     Column("vitals", JSONB),
     Index("events_once", "site_id", "ts", "event_id", unique=True),
     Index("events_by_commit", "commit_in"),
+    Index("events_gone", "commit_out", postgresql_where=text("commit_out IS NOT NULL")),
     comment="hypertable by ts",
 )
 
