@@ -1,0 +1,36 @@
+"""How Alembic reaches the database; the address is its own ``sqlalchemy.url``.
+
+A session-level advisory lock lets two processes start at once: the second finds nothing to do.
+"""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, pool, text
+
+from writer.tables import metadata
+
+_LOCK = 0x4D696C6C  # any number that nothing else locks
+
+
+def _migrate(connection: Connection) -> None:
+    connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.commit()
+    try:
+        context.configure(connection=connection, target_metadata=metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        connection.rollback()
+        connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        connection.commit()
+
+
+def _run() -> None:
+    url = context.config.get_main_option("sqlalchemy.url")
+    if url is None:
+        raise RuntimeError("no sqlalchemy.url given")
+    engine = create_engine(url, poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        _migrate(connection)
+
+
+_run()
