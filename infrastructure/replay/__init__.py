@@ -1,0 +1,1 @@
+"""Real input: access logs read line by line and sent as keyed server events."""
