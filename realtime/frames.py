@@ -44,6 +44,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
 
     here: int | None = None
     minutes: Counts = {}
+    moments: Counts = {}
     pages: Counts = {}
     sources: Counts = {}
     countries: Counts = {}
@@ -59,13 +60,15 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot", tag_field="type"):
     feed: list[FeedEvent]
 
 
-class Delta(msgspec.Struct, frozen=True, tag="delta", tag_field="type"):
-    """What changed since the frame before."""
+class Delta(msgspec.Struct, frozen=True, omit_defaults=True, tag="delta", tag_field="type"):
+    """What changed since the frame before. ``gone``: feed events whose place another
+    took; they leave before those of ``feed`` enter."""
 
     id: int
     at: int
     view: View
     feed: list[FeedEvent] = []
+    gone: list[str] = []
 
 
 class Resync(msgspec.Struct, frozen=True, tag="resync", tag_field="type"):

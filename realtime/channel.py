@@ -1,0 +1,100 @@
+"""One site that somebody watches: its numbers, its newest events, its outgoing frames."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from realtime.difference import difference
+from realtime.frames import Delta, EdgeState, Frame, Resync, Snapshot, View
+from realtime.hub import Hub
+from realtime.outbox import Broadcast, Outbox, Socket
+from realtime.recent import Recent
+from realtime.row import Row
+from shared.metrics import LIVE_FRAMES
+
+Edges = Mapping[str, EdgeState]
+
+
+class News(msgspec.Struct, frozen=True):
+    """What a step of the feed found for one site.
+
+    ``rows``: what came, oldest commit first. ``gone``: ids of rows whose place another took.
+    ``hub``: the numbers counted anew with all of that, where adding ``rows`` would not do.
+    """
+
+    rows: list[Row] = []
+    gone: set[str] = set()
+    hub: Hub | None = None
+
+
+NOTHING_NEW = News()
+
+
+class Channel:
+    """Keeps what was last published, so that a snapshot and the deltas after it fit together."""
+
+    def __init__(
+        self, hub: Hub, rows: Iterable[Row], broadcast: Broadcast, queue_bytes: int
+    ) -> None:
+        self.outbox = Outbox(broadcast, queue_bytes)
+        self.empty_since_ms: int | None = None
+        self._hub = hub
+        self._recent = Recent()
+        self._recent.put(rows)
+        self._published = View()
+        self._commit = 0
+        self._at = 0
+
+    def begin(self, commit: int, now_ms: int, edges: Edges) -> None:
+        """What was given so far is everything as of ``commit``."""
+        self._note_published(self._view(now_ms, edges), commit, now_ms)
+        self.outbox.start_at(commit)
+        self.empty_since_ms = now_ms
+
+    def publish(self, news: News, commit: int, now_ms: int, edges: Edges) -> None:
+        """Take the news in, and send what changed since the last frame, if anything did."""
+        self._take(news)
+        gone = self._recent.drop(news.gone)
+        feed = self._recent.put(news.rows)
+        before, view = self._published, self._view(now_ms, edges)
+        self._note_published(view, commit, now_ms)
+        changed = difference(before, view)
+        if feed or gone or changed != View():
+            self.outbox.put(Delta(id=commit, at=now_ms, view=changed, feed=feed, gone=gone))
+
+    def join(self, socket: Socket, last: int | None) -> list[bytes]:
+        """Make ``socket`` one of the audience; returns the frames to send it first."""
+        missed = None if last is None else self.outbox.since(last, self._commit)
+        self.outbox.sockets.add(socket)
+        self.empty_since_ms = None
+        if missed is not None:
+            LIVE_FRAMES.labels("delta").inc(len(missed))
+            return missed
+        snapshot = _encode(self._snapshot())
+        return [snapshot] if last is None else [_encode(Resync(self._commit)), snapshot]
+
+    def leave(self, socket: Socket, now_ms: int) -> None:
+        """``socket`` is gone."""
+        self.outbox.sockets.discard(socket)
+        if not self.outbox.sockets:
+            self.empty_since_ms = now_ms
+
+    def _take(self, news: News) -> None:
+        if news.hub is not None:
+            self._hub = news.hub
+        else:
+            self._hub.take(news.rows)
+
+    def _note_published(self, view: View, commit: int, now_ms: int) -> None:
+        self._published, self._commit, self._at = view, commit, now_ms
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self._commit, self._at, self._published, self._recent.events())
+
+    def _view(self, now_ms: int, edges: Edges) -> View:
+        return msgspec.structs.replace(self._hub.view(now_ms), edges=dict(edges))
+
+
+def _encode(frame: Frame) -> bytes:
+    LIVE_FRAMES.labels(type(frame).__name__.lower()).inc()
+    return msgspec.json.encode(frame)
