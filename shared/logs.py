@@ -38,5 +38,5 @@ def set_up_logs(level: str, style: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_TextFormatter() if text else _JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("uvicorn.access", "httpx", "alembic.runtime"):
+    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "alembic.runtime"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 
 
 def connect(url: str, timeout_s: float, *, connect_timeout_s: float = 0.25) -> Redis:
@@ -18,4 +19,6 @@ def connect(url: str, timeout_s: float, *, connect_timeout_s: float = 0.25) -> R
         retry_on_error=[],
         decode_responses=False,
         health_check_interval=0,
+        # On by default, and a server's notice would stretch the timeout to ten seconds.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )

@@ -1,0 +1,78 @@
+"""Whose request it is: the first address, from the right, that is no trusted proxy's."""
+
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Network, ip_network
+from typing import NamedTuple
+
+
+class Client(NamedTuple):
+    """An address: its text, its number, and whether it is IPv4. ``text`` is empty for none."""
+
+    text: str
+    number: int
+    is_v4: bool
+
+    def prefix(self, v4_bits: int, v6_bits: int) -> tuple[bool, int]:
+        """The network by which it is limited."""
+        if self.is_v4:
+            return True, self.number >> (32 - v4_bits)
+        return False, self.number >> (128 - v6_bits)
+
+
+NOBODY = Client("", 0, True)
+
+
+class Networks:
+    """A set of networks, asked by number. Raises ValueError for one that cannot be read."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._masked: list[tuple[bool, int, int]] = []
+        for text in networks:
+            network = ip_network(text.strip(), strict=False)
+            is_v4 = isinstance(network, IPv4Network)
+            self._masked.append((is_v4, int(network.netmask), int(network.network_address)))
+
+    def __contains__(self, client: object) -> bool:
+        assert isinstance(client, Client)
+        return any(
+            is_v4 == client.is_v4 and client.number & mask == start
+            for is_v4, mask, start in self._masked
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._masked)
+
+
+def read_client(text: str) -> Client | None:
+    """The address in canonical text; IPv4 within IPv6 is IPv4. None when it is no address."""
+    try:
+        if ":" not in text:
+            return Client(text, int.from_bytes(socket.inet_pton(socket.AF_INET, text)), True)
+        raw = socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError):
+        return None
+    if raw.startswith(b"\0" * 10 + b"\xff\xff"):
+        inner = raw[12:]
+        return Client(socket.inet_ntop(socket.AF_INET, inner), int.from_bytes(inner), True)
+    return Client(socket.inet_ntop(socket.AF_INET6, raw), int.from_bytes(raw), False)
+
+
+def find_client(peer: str, forwarded: str, trusted: Networks) -> Client:
+    """Read X-Forwarded-For from the right for as long as the hop that wrote it is trusted."""
+    client = read_client(peer) or NOBODY
+    if not forwarded or not trusted:
+        return client
+    hops = forwarded.split(",")
+    while hops and client in trusted:
+        before = read_client(_without_port(hops.pop().strip()))
+        if before is None:
+            break
+        client = before
+    return client
+
+
+def _without_port(hop: str) -> str:
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

@@ -1,0 +1,162 @@
+"""Group commit: one flush in flight, and what arrives meanwhile is the next batch."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+from edge.boot import Boot
+from edge.boot_file import BootFile
+from edge.link import pack
+from edge.router import NoPlace, Router, Stored, Where
+from edge.seal import Sealer
+from shared import batch as wire
+from shared.envelope import Envelope
+
+_log = logging.getLogger("edge")
+_OVERHEAD = 96
+"""Bytes that an envelope takes beside its texts, before compression; rather too many."""
+
+Flushed = Callable[[Stored, int, float], None]
+"""Told of every stored batch: where, how many events, and the seconds it took."""
+
+
+class GivenUp(Exception):
+    """The batch was stored nowhere; its beacons are answered with a 503."""
+
+
+class Batch:
+    """Envelopes that will share one stream entry."""
+
+    __slots__ = ("bytes", "envelopes", "events", "waiters")
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.waiters: list[asyncio.Future[int]] = []
+        self.events = 0
+        self.bytes = 0
+
+
+class Batcher:
+    """Bounded by the request bytes a worker may hold: a beacon waits here with its body."""
+
+    def __init__(
+        self, boot: Boot, boot_file: BootFile, sealer: Sealer, router: Router, flushed: Flushed
+    ) -> None:
+        self._boot = boot
+        self._boot_file = boot_file
+        self._sealer = sealer
+        self._router = router
+        self._flushed = flushed
+        self._stream = b"ingest:" + sealer.edge.encode()
+        self._forming: deque[Batch] = deque()
+        self._in_flight: Batch | None = None
+        self._arrived = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def batch_for(self, size: int, events: int) -> Batch:
+        """The batch that a beacon of so many bytes joins. Sealed bytes are guessed by the raw
+        ones, which compression only makes fewer."""
+        if self._forming:
+            last = self._forming[-1]
+            fits = last.bytes + size + _OVERHEAD <= wire.MAX_BYTES
+            if fits and last.events + events <= wire.MAX_EVENTS:
+                return last
+        self._forming.append(Batch())
+        return self._forming[-1]
+
+    def put(
+        self, batch: Batch, envelope: Envelope, size: int, events: int
+    ) -> "asyncio.Future[int]":
+        """The number of the batch, once it is fsynced. The future raises GivenUp."""
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        batch.envelopes.append(envelope)
+        batch.waiters.append(waiter)
+        batch.events += events
+        batch.bytes += size + _OVERHEAD
+        self._arrived.set()
+        return waiter
+
+    @property
+    def oldest_at(self) -> int | None:
+        """received_at of the oldest envelope in memory."""
+        for batch in (self._in_flight, *self._forming):
+            if batch is not None and batch.envelopes:
+                return batch.envelopes[0].received_at
+        return None
+
+    async def run(self) -> None:
+        """Flush for ever."""
+        while True:
+            await self._arrived.wait()
+            self._empty.clear()
+            while self._forming:
+                await self._flush_next()
+            self._arrived.clear()
+            self._empty.set()
+
+    async def finish(self) -> None:
+        """Wait until nothing is in memory."""
+        while self._forming or not self._empty.is_set():
+            await asyncio.sleep(0)
+            await self._empty.wait()
+
+    async def _flush_next(self) -> None:
+        batch = self._in_flight = self._forming.popleft()
+        try:
+            _resolve(batch, await self._store(batch))
+        except GivenUp as gone:
+            _refuse(batch, gone)
+        except Exception as error:
+            # A fault of ours: these clients hear a 503, and the next batch gets its turn.
+            _log.error("a batch could not be made: %s", type(error).__name__)
+            _refuse(batch, GivenUp())
+        finally:
+            self._in_flight = None
+
+    async def _store(self, batch: Batch) -> int:
+        if self._router.is_refusing:
+            raise GivenUp
+        began = time.monotonic()
+        boot, voids = self._boot, self._boot.untold_voids
+        seq = boot.next_seq()
+        header = self._sealer.header(boot.id, seq, batch.events, boot.low, voids)
+        fields = self._sealer.seal(header, batch.envelopes)
+        try:
+            stored = await self._router.store(self._command(fields))
+        except NoPlace as error:
+            boot.gave_up(seq)
+            self._boot_file.write_voids(boot.untold_voids)
+            raise GivenUp from error
+        self._acknowledge(stored, seq, batch, len(voids))
+        self._flushed(stored, batch.events, time.monotonic() - began)
+        return seq
+
+    def _acknowledge(self, stored: Stored, seq: int, batch: Batch, told: int) -> None:
+        if stored.where is Where.PRIMARY:
+            self._boot.at_primary(seq, told)
+        else:
+            self._boot.at_spool(seq, stored.entry_id, batch.envelopes[0].received_at, told)
+        self._boot_file.write_acked(seq)
+        if told:
+            self._boot_file.write_voids(self._boot.untold_voids)
+
+    def _command(self, fields: dict[str, bytes]) -> bytes:
+        parts = [b"XADD", self._stream, b"*"]
+        for name, value in fields.items():
+            parts += (name.encode(), value)
+        return pack(*parts)
+
+
+def _resolve(batch: Batch, seq: int) -> None:
+    for waiter in batch.waiters:
+        if not waiter.done():
+            waiter.set_result(seq)
+
+
+def _refuse(batch: Batch, error: GivenUp) -> None:
+    for waiter in batch.waiters:
+        if not waiter.done():
+            waiter.set_exception(error)

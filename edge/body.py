@@ -1,0 +1,101 @@
+"""The body of a request, bounded as it is received, whatever Content-Length says."""
+
+import asyncio
+
+from starlette.types import Message, Receive
+
+from shared.errors import Code, Refusal
+
+MAX_SINGLE = 64 * 1024
+MAX_ARRAY = 1024 * 1024
+MAX_DISCARDED = 4 * 1024 * 1024
+"""So much of a body that is too large is read and thrown away, so that its sender gets to read
+the answer; the connection of one that is larger still is closed."""
+
+
+class Disconnected(Exception):
+    """The client went away; there is nobody to answer."""
+
+
+class BodyMemory:
+    """Request bytes that a worker holds at once."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self.held = 0
+
+    def take(self, size: int) -> None:
+        """Hold so many more. Raises Refusal when that is too many."""
+        if self.held + size > self._most_bytes:
+            raise Refusal(Code.UNAVAILABLE, "the edge holds all the bytes it may", retry_after_s=1)
+        self.held += size
+
+    def give_back(self, size: int) -> None:
+        """The request is answered."""
+        self.held -= size
+
+
+async def read_body(receive: Receive, memory: BodyMemory, timeout_s: float) -> bytes:
+    """The whole body, whose bytes ``memory`` is to get back. Raises Refusal, Disconnected."""
+    if getattr(getattr(receive, "__self__", None), "more_body", True) is False:
+        # uvicorn has it all already: no need for a deadline, which would cost a timer.
+        body = _part(await receive())
+        if len(body) > MAX_SINGLE:
+            _check_size(len(body), body)
+        memory.take(len(body))
+        return body
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _read_parts(receive, memory)
+    except TimeoutError as error:
+        raise Refusal(
+            Code.BODY_TIMEOUT, f"the body was not complete after {timeout_s:g} s"
+        ) from error
+
+
+async def _read_parts(receive: Receive, memory: BodyMemory) -> bytes:
+    parts = bytearray()
+    held = 0
+    try:
+        while True:
+            message = await receive()
+            part = _part(message)
+            memory.take(len(part))
+            held += len(part)
+            parts += part
+            _check_size(len(parts), parts)
+            if not message.get("more_body", False):
+                return bytes(parts)
+    except Refusal as refusal:
+        memory.give_back(held)
+        if refusal.code is Code.TOO_LARGE and message.get("more_body", False):
+            await _discard(receive)
+        raise
+    except BaseException:
+        memory.give_back(held)
+        raise
+
+
+async def _discard(receive: Receive) -> None:
+    left = MAX_DISCARDED
+    more = True
+    while more and left > 0:
+        message = await receive()
+        left -= len(_part(message))
+        more = message.get("more_body", False)
+
+
+def _part(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    part: bytes = message.get("body", b"")
+    return part
+
+
+def _check_size(size: int, body: bytes | bytearray) -> None:
+    if size <= MAX_SINGLE:
+        return
+    if not body.lstrip()[:1] == b"[":
+        raise Refusal(Code.TOO_LARGE, f"an event takes at most {MAX_SINGLE} bytes")
+    if size > MAX_ARRAY:
+        raise Refusal(Code.TOO_LARGE, f"an array takes at most {MAX_ARRAY} bytes")

@@ -1,0 +1,93 @@
+"""One start of a worker: the numbers it gave its batches, and where each stands. Pure."""
+
+from collections import deque
+from typing import NamedTuple
+
+MAX_VOIDS_TOLD = 500
+"""Most void numbers in one batch or boot file; the rest follow with the next."""
+MAX_VOIDS_KEPT = 4_096
+
+
+class Spooled(NamedTuple):
+    """A batch in the spool: its number, its entry there, and when its first beacon was received."""
+
+    seq: int
+    entry_id: tuple[int, int]
+    oldest_at: int
+
+
+class Boot:
+    """``id``: 48 random bits. Numbers are 1, 2, 3…; one that was sent is never used again."""
+
+    def __init__(self, boot_id: int) -> None:
+        self.id = boot_id
+        self.last_seq = 0
+        self.last_acked = 0
+        self.voids: deque[int] = deque(maxlen=MAX_VOIDS_KEPT)
+        self._untold: deque[int] = deque(maxlen=MAX_VOIDS_KEPT)
+        self._settled = 0
+        self._spooled: deque[Spooled] = deque()
+
+    @property
+    def low(self) -> int:
+        """This boot holds nothing at or below it, in memory or in the spool."""
+        return self._spooled[0].seq - 1 if self._spooled else self._settled
+
+    @property
+    def has_spooled(self) -> bool:
+        """Whether a batch of this boot may still be in the spool."""
+        return bool(self._spooled)
+
+    @property
+    def untold_voids(self) -> tuple[int, ...]:
+        """Numbers given up that no acknowledged batch has named yet."""
+        return tuple(list(self._untold)[:MAX_VOIDS_TOLD])
+
+    def low_time(self, now: int, oldest_in_memory: int | None) -> int:
+        """Nothing received before it lies above ``low``."""
+        held = [now]
+        if oldest_in_memory is not None:
+            held.append(oldest_in_memory)
+        if self._spooled:
+            held.append(self._spooled[0].oldest_at)
+        return min(held)
+
+    def next_seq(self) -> int:
+        """The number of the batch about to be sent."""
+        self.last_seq += 1
+        return self.last_seq
+
+    def at_primary(self, seq: int, told: int) -> None:
+        """Acknowledged there; it named the first ``told`` of the untold voids."""
+        self._acked(seq, told)
+
+    def at_spool(self, seq: int, entry_id: bytes, oldest_at: int, told: int) -> None:
+        """Acknowledged there; it stays until the drain has passed its entry."""
+        self._acked(seq, told)
+        self._spooled.append(Spooled(seq, read_entry_id(entry_id), oldest_at))
+
+    def gave_up(self, seq: int) -> None:
+        """Answered with a 503: should it land all the same, it is stored, and nothing is owed."""
+        self._settled = seq
+        self.voids.append(seq)
+        self._untold.append(seq)
+
+    def drained_before(self, first_entry_id: bytes | None) -> None:
+        """The spool's stream now begins with this entry, or is empty: it is drained in order."""
+        if first_entry_id is None:
+            self._spooled.clear()
+            return
+        first = read_entry_id(first_entry_id)
+        while self._spooled and self._spooled[0].entry_id < first:
+            self._spooled.popleft()
+
+    def _acked(self, seq: int, told: int) -> None:
+        self._settled = self.last_acked = seq
+        for _ in range(told):
+            self._untold.popleft()
+
+
+def read_entry_id(entry_id: bytes) -> tuple[int, int]:
+    """(ms, sequence) of a stream entry's id."""
+    ms, _, sequence = entry_id.partition(b"-")
+    return int(ms), int(sequence or 0)

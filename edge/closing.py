@@ -1,0 +1,45 @@
+"""Closes the boots of workers that are gone, once the spool holds nothing of them."""
+
+from pathlib import Path
+
+import msgspec
+from redis.asyncio import Redis
+
+from edge.boot_file import BootRecord, read_boots
+from shared.heartbeat import BootBeat, redis_key
+
+_decoder = msgspec.msgpack.Decoder(BootBeat)
+
+
+async def close_dead_boots(folder: Path, edge: str, primary: Redis, now: int) -> int:
+    """How many were closed. To be called while the spool is empty. Raises RedisError, OSError."""
+    closed = 0
+    for path, alive, record in read_boots(folder):
+        if alive:
+            continue
+        field = f"{record.boot:012x}"
+        raw = await primary.hget(redis_key(edge), field)
+        last = _decoder.decode(raw) if isinstance(raw, bytes) else None
+        await primary.hset(
+            redis_key(edge), field, msgspec.msgpack.encode(final_beat(record, last, now))
+        )
+        path.unlink(missing_ok=True)
+        closed += 1
+    return closed
+
+
+def final_beat(record: BootRecord, last: BootBeat | None, now: int) -> BootBeat:
+    """The last word about a boot. The batch that was in flight when the worker died was never
+    acknowledged: its number is void, and if it landed after all it is stored."""
+    known = last or BootBeat(at=now, low=0, low_time=0, last_acked=0)
+    acked = max(record.last_acked, known.last_acked)
+    in_flight = max(acked, known.low, *record.voids, *known.void, 0) + 1
+    return msgspec.structs.replace(
+        known,
+        at=now,
+        low=in_flight,
+        low_time=now,
+        last_acked=acked,
+        void=tuple(sorted({*known.void, *record.voids, in_flight})),
+        ended=True,
+    )

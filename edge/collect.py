@@ -1,0 +1,116 @@
+"""From the body of one request to an envelope in a batch: where a beacon's way begins."""
+
+import asyncio
+from typing import NamedTuple
+
+from edge.batcher import Batcher
+from edge.clock import CaptureClock
+from edge.drops import Drop
+from edge.guard import Guard
+from edge.request import Caller, captured_headers
+from edge.rules import Site
+from shared import beacon, receipt
+from shared.beacon_reader import Reading, read
+from shared.envelope import PROTOCOL, Envelope
+
+
+class Taken(NamedTuple):
+    """Events on their way into a batch: ``seq`` is its number, once it is fsynced."""
+
+    site: str
+    reading: Reading
+    first: int
+    keyed: bool
+    seq: "asyncio.Future[int]"
+
+
+class Dropped(NamedTuple):
+    """Events that were sound and are not kept."""
+
+    site: str
+    reading: Reading
+    reason: Drop
+
+
+class NoneSound(NamedTuple):
+    """No event could be taken; the reading says why."""
+
+    reading: Reading
+
+
+class Collector:
+    """Reads, judges and captures. Nothing is awaited between the time stamp and the batch, so
+    that received_at never runs back within a boot."""
+
+    def __init__(self, guard: Guard, batcher: Batcher, clock: CaptureClock, boot: int) -> None:
+        self._guard = guard
+        self._batcher = batcher
+        self._clock = clock
+        self._boot = boot
+
+    def collect(self, caller: Caller, body: bytes) -> Taken | Dropped | NoneSound:
+        """What becomes of the events in a body. Raises Refusal."""
+        received_at = self._clock.now()
+        bearer = caller.bearer
+        keyed = bearer is not None
+        may_import = bearer is not None and bearer.may_import
+        reading = read(body, beacon.Caller(received_at, keyed, may_import))
+        if not reading.beacons:
+            return NoneSound(reading)
+        name = reading.beacons[0].site
+        site = self._judge(caller, name)
+        site_name = name.lower() if site is None else site.name
+        if site is not None and site.excluded and caller.client in site.excluded:
+            return Dropped(site_name, reading, Drop.EXCLUDED)
+        self._guard.charge(caller.client, bearer, site, len(reading.beacons))
+        return self._put(caller, body, received_at, site_name, reading)
+
+    def receipts(self, taken: Taken, seq: int) -> list[str | None]:
+        """The ids of the events, in the order of the request; None for those not taken."""
+        beacons, places = taken.reading.beacons, taken.reading.taken
+        ids = [
+            receipt.text(self._event_id(taken, seq, index, event))
+            for index, event in enumerate(beacons)
+        ]
+        if places is None:
+            return list(ids)
+        receipts: list[str | None] = [None] * taken.reading.events
+        for place, event_id in zip(places, ids, strict=True):
+            receipts[place] = event_id
+        return receipts
+
+    def _event_id(self, taken: Taken, seq: int, index: int, event: beacon.Beacon) -> int:
+        if taken.keyed and event.id is not None and event.ts is not None:
+            return receipt.derived(taken.site, event.id)
+        return receipt.counted(self._boot, seq, taken.first + index)
+
+    def _judge(self, caller: Caller, name: str) -> Site | None:
+        site = self._guard.site(name)
+        self._guard.check_origin(site, caller.headers)
+        self._guard.check_key(caller.bearer, name)
+        return site
+
+    def _put(
+        self, caller: Caller, body: bytes, received_at: int, site: str, reading: Reading
+    ) -> Taken:
+        bearer = caller.bearer
+        headers = captured_headers(caller.headers)
+        size = len(body) + len(headers.user_agent) + len(headers.referer)
+        events = len(reading.beacons)
+        batch = self._batcher.batch_for(size, events)
+        first = batch.events
+        envelope = Envelope(
+            received_at,
+            PROTOCOL,
+            site,
+            # A keyed call comes from the site's server, whose address says nothing of a visitor.
+            caller.client.text if bearer is None else "",
+            None if bearer is None else bearer.digest,
+            bearer is not None and bearer.verified,
+            headers,
+            first,
+            reading.taken,
+            body,
+        )
+        seq = self._batcher.put(batch, envelope, size, events)
+        return Taken(site, reading, first, bearer is not None, seq)

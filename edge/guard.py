@@ -1,0 +1,114 @@
+"""Who may send, for which site, and how often."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from edge.address import Client, Networks, find_client
+from edge.keys import Bearer, read_bearer
+from edge.limits import Rate, RateByKey, retry_after_s
+from edge.rules import Rules, Site
+from shared.errors import Code, Refusal
+from shared.settings import EdgeSettings
+
+MAX_FORWARDED = 4_096
+
+
+class Guard:
+    """Holds the rules in force and the rates of this worker."""
+
+    def __init__(
+        self, settings: EdgeSettings, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._trusted = Networks(settings.edge_trusted_proxies)
+        self._bits = settings.edge_prefix_v4, settings.edge_prefix_v6
+        self._workers = settings.edge_workers
+        self._monotonic_s = monotonic_s
+        self.rules: Rules | None = None
+        self._set_rates(settings.edge_address_events_per_s, settings.edge_total_events_per_s)
+
+    def use(self, rules: Rules) -> None:
+        """Judge by these from now on."""
+        before, self.rules = self.rules, rules
+        now = rules.snapshot.per_address_events_per_s, rules.snapshot.total_events_per_s
+        if before is None or now != self._per_s:
+            self._set_rates(*now)
+        if before is not None:
+            _keep_rates(before, rules)
+
+    def client(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> Client:
+        """Whose request it is."""
+        if not self._trusted:
+            return find_client(peer, "", self._trusted)
+        forwarded = b",".join([value for name, value in headers if name == b"x-forwarded-for"])
+        return find_client(peer, forwarded[-MAX_FORWARDED:].decode("latin-1"), self._trusted)
+
+    def bearer(self, headers: Mapping[bytes, bytes]) -> Bearer | None:
+        """The key it came with, if any. Raises Refusal."""
+        authorization = headers.get(b"authorization")
+        return None if authorization is None else read_bearer(authorization, self.rules)
+
+    def check_rate(self, client: Client, bearer: Bearer | None) -> None:
+        """Before the body is read: is there any room? Raises Refusal."""
+        now = self._monotonic_s()
+        wait_s = self._total.wait_s(now)
+        if wait_s == 0 and bearer is None:
+            wait_s = self._by_address.wait_s(client.prefix(*self._bits), now)
+        if wait_s > 0:
+            raise _too_often(wait_s)
+
+    def site(self, name: str) -> Site | None:
+        """The site's rules; None while there is no snapshot. Raises Refusal if it is unknown."""
+        if self.rules is None:
+            return None
+        site = self.rules.sites.get(name.lower())
+        if site is None:
+            raise Refusal(Code.UNKNOWN_SITE, "this edge knows no such site", field="site")
+        return site
+
+    @staticmethod
+    def check_origin(site: Site | None, headers: Mapping[bytes, bytes]) -> None:
+        """No Origin passes: a server's call has none. Raises Refusal."""
+        origin = headers.get(b"origin")
+        if origin is None:
+            return
+        if origin == b"null" or (
+            site is not None and not site.origins.allow(origin.decode("latin-1"))
+        ):
+            raise Refusal(Code.FORBIDDEN_ORIGIN, "the site does not list this origin")
+
+    @staticmethod
+    def check_key(bearer: Bearer | None, name: str) -> None:
+        """Raises Refusal when the key is not good for the site."""
+        if bearer is not None and bearer.site is not None and bearer.site != name.lower():
+            raise Refusal(Code.FORBIDDEN, "the key is not good for this site", field="site")
+
+    def charge(self, client: Client, bearer: Bearer | None, site: Site | None, events: int) -> None:
+        """Count them against every rate. Raises Refusal when the site's own is used up."""
+        now = self._monotonic_s()
+        if site is not None:
+            wait_s = site.rate.wait_s(now)
+            if wait_s > 0:
+                raise _too_often(wait_s)
+            site.rate.charge(now, events)
+        self._total.charge(now, events)
+        if bearer is None:
+            self._by_address.charge(client.prefix(*self._bits), now, events)
+
+    def _set_rates(self, per_address_per_s: int, total_per_s: int) -> None:
+        self._per_s = per_address_per_s, total_per_s
+        self._total = Rate(total_per_s / self._workers)
+        self._by_address: RateByKey[tuple[bool, int]] = RateByKey(per_address_per_s / self._workers)
+
+
+def _keep_rates(before: Rules, after: Rules) -> None:
+    # A new snapshot must not hand a noisy site a fresh share.
+    for name, site in after.sites.items():
+        known = before.sites.get(name)
+        if known is not None:
+            site.rate.carry_over(known.rate)
+
+
+def _too_often(wait_s: float) -> Refusal:
+    return Refusal(
+        Code.RATE_LIMITED, "too many events; retry later", retry_after_s=retry_after_s(wait_s)
+    )

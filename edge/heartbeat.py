@@ -1,0 +1,83 @@
+"""Once a second: how far this boot is, told to the primary, the boot file and the metrics."""
+
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from edge.batcher import Batcher
+from edge.body import BodyMemory
+from edge.boot import Boot
+from edge.boot_file import BootFile, Place
+from edge.clock import CaptureClock
+from edge.router import Router, Where
+from edge.tally import Tally
+from shared.clock import US_PER_SECOND
+from shared.heartbeat import BootBeat, redis_key
+from shared.metrics import EDGE_BODY_BYTES, EDGE_CLOCK_OFFSET_SECONDS, EDGE_PRIMARY_UP
+
+_PLACES = {None: Place.NOWHERE, Where.PRIMARY: Place.PRIMARY, Where.SPOOL: Place.SPOOL}
+
+
+class Heartbeat:
+    """Reads the state of one worker; changes nothing of it but what the spool no longer holds."""
+
+    def __init__(
+        self,
+        edge: str,
+        boot: Boot,
+        boot_file: BootFile,
+        batcher: Batcher,
+        router: Router,
+        clock: CaptureClock,
+        tally: Tally,
+        memory: BodyMemory,
+    ) -> None:
+        self._key = redis_key(edge)
+        self._stream = f"ingest:{edge}"
+        self._boot = boot
+        self._boot_file = boot_file
+        self._batcher = batcher
+        self._router = router
+        self._clock = clock
+        self._tally = tally
+        self._memory = memory
+
+    async def show(self) -> None:
+        """To this host: boot file and metrics."""
+        await self._router.reconnect_spool()
+        self.show_place()
+        self._tally.publish()
+        EDGE_BODY_BYTES.set(self._memory.held)
+        EDGE_CLOCK_OFFSET_SECONDS.set(self._clock.offset_us / US_PER_SECOND)
+
+    def show_place(self) -> None:
+        """Where a batch would go now."""
+        place = self._router.place
+        self._boot_file.write_place(_PLACES[place])
+        EDGE_PRIMARY_UP.set(place is Where.PRIMARY)
+
+    async def ask_spool(self, spool: Redis) -> None:
+        """Which of our batches the drain has passed. Raises RedisError, OSError."""
+        if self._boot.has_spooled:
+            first: Any = await spool.xrange(self._stream, count=1)
+            self._boot.drained_before(first[0][0] if first else None)
+
+    async def tell(self, primary: Redis, *, ended: bool = False) -> None:
+        """To the core. Raises RedisError, OSError."""
+        field = f"{self._boot.id:012x}"
+        await primary.hset(self._key, field, msgspec.msgpack.encode(self.beat(ended=ended)))
+
+    def beat(self, *, ended: bool = False) -> BootBeat:
+        """How this boot stands now."""
+        now = self._clock.now()
+        return BootBeat(
+            at=now,
+            low=self._boot.low,
+            low_time=self._boot.low_time(now, self._batcher.oldest_at),
+            last_acked=self._boot.last_acked,
+            void=tuple(self._boot.voids),
+            counts=self._tally.counts,
+            clock_offset_us=self._clock.offset_us,
+            ended=ended,
+        )

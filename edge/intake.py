@@ -1,0 +1,116 @@
+"""The beacon endpoint: the order in which a request is judged, and what it is told."""
+
+from starlette.types import Receive, Scope
+
+from edge import answers
+from edge.answers import Answer
+from edge.batcher import GivenUp
+from edge.body import BodyMemory, read_body
+from edge.collect import Collector, Dropped, NoneSound, Taken
+from edge.drops import drop_of
+from edge.guard import Guard
+from edge.request import Caller, peer_of
+from edge.tally import ELSEWHERE, Tally
+from shared.errors import Code, Refusal
+
+_MEDIA_TYPES = {b"application/json", b"text/plain"}
+RETRY_AFTER_S = 1
+
+
+class Intake:
+    """One for each worker."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        collector: Collector,
+        tally: Tally,
+        memory: BodyMemory,
+        body_timeout_s: float,
+    ) -> None:
+        self._guard = guard
+        self._collector = collector
+        self._tally = tally
+        self._memory = memory
+        self._body_timeout_s = body_timeout_s
+
+    async def post(self, scope: Scope, receive: Receive) -> Answer:
+        """The answer to a POST. Raises Disconnected when nobody waits for one."""
+        headers = dict(scope["headers"])
+        try:
+            _check_media_type(headers)
+            caller = self._caller(scope, headers)
+            body = await read_body(receive, self._memory, self._body_timeout_s)
+            try:
+                answer = await self.take(caller, body)
+            finally:
+                self._memory.give_back(len(body))
+        except Refusal as refusal:
+            answer = self._refused(refusal)
+        self._tally.answered(answer.status)
+        return answer
+
+    async def get(self, scope: Scope, body: bytes) -> Answer:
+        """The same for a beacon that came in a query string."""
+        try:
+            answer = await self.take(self._caller(scope, dict(scope["headers"])), body)
+        except Refusal as refusal:
+            answer = self._refused(refusal)
+        self._tally.answered(answer.status)
+        return answer
+
+    async def take(self, caller: Caller, body: bytes) -> Answer:
+        """What became of a body, told once it is durable. Raises Refusal."""
+        drop = drop_of(caller.headers, self._guard.rules)
+        if drop is not None:
+            self._tally.dropped(ELSEWHERE, drop, 1)
+            return answers.dropped(drop, 1, 0)
+        outcome = self._collector.collect(caller, body)
+        if isinstance(outcome, Taken):
+            return await self._acknowledge(outcome)
+        if isinstance(outcome, Dropped):
+            events = len(outcome.reading.beacons)
+            self._tally.dropped(outcome.site, outcome.reason, events)
+            return answers.dropped(outcome.reason, events, outcome.reading.events)
+        return self._none_sound(outcome)
+
+    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
+        client = self._guard.client(peer_of(scope), scope["headers"])
+        bearer = self._guard.bearer(headers)
+        self._guard.check_rate(client, bearer)
+        return Caller(headers, client, bearer)
+
+    async def _acknowledge(self, taken: Taken) -> Answer:
+        reading = taken.reading
+        try:
+            seq = await taken.seq
+        except GivenUp as error:
+            raise Refusal(
+                Code.UNAVAILABLE,
+                "neither the primary nor the spool can store now",
+                retry_after_s=RETRY_AFTER_S,
+            ) from error
+        self._tally.received(taken.site, len(reading.beacons))
+        for code in answers.fault_codes(reading.faults):
+            self._tally.refused(taken.site, code)
+        return answers.accepted(reading, self._collector.receipts(taken, seq))
+
+    def _none_sound(self, outcome: NoneSound) -> Answer:
+        for code in answers.fault_codes(outcome.reading.faults):
+            self._tally.refused(ELSEWHERE, code)
+        return answers.none_sound(outcome.reading)
+
+    def _refused(self, refusal: Refusal) -> Answer:
+        self._tally.refused(ELSEWHERE, refusal.code)
+        return answers.refused(refusal)
+
+
+def _check_media_type(headers: dict[bytes, bytes]) -> None:
+    media_type = headers.get(b"content-type", b"")
+    if media_type not in _MEDIA_TYPES:
+        plain = media_type.split(b";", 1)[0].strip().lower()
+        if plain not in _MEDIA_TYPES:
+            raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send application/json or text/plain")
+    encoding = headers.get(b"content-encoding")
+    if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "a body is taken uncompressed only")

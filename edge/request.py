@@ -1,0 +1,47 @@
+"""What the edge looks at of an HTTP request."""
+
+from typing import NamedTuple
+
+from starlette.types import Scope
+
+from edge.address import Client
+from edge.keys import Bearer
+from shared.beacon import MAX_URL, MAX_USER_AGENT
+from shared.envelope import Headers
+
+_MAX_LANGUAGE = 35
+
+
+class Caller(NamedTuple):
+    """Who sends: headers in lower case (the last of a name), address, and key if any."""
+
+    headers: dict[bytes, bytes]
+    client: Client
+    bearer: Bearer | None
+
+
+def peer_of(scope: Scope) -> str:
+    """The address at the other end of the connection; empty for a Unix socket."""
+    peer = scope.get("client")
+    return str(peer[0]) if peer else ""
+
+
+def captured_headers(headers: dict[bytes, bytes]) -> Headers:
+    """The few headers that enrichment needs, within bounds and fit to be stored as text."""
+    language = headers.get(b"accept-language", b"")
+    if language:
+        language = language.split(b",", 1)[0].split(b";", 1)[0].strip()
+    return Headers(
+        _text(headers.get(b"user-agent", b""), MAX_USER_AGENT),
+        _text(language, _MAX_LANGUAGE),
+        _text(headers.get(b"referer", b""), MAX_URL),
+    )
+
+
+def _text(value: bytes, most_bytes: int) -> str:
+    value = value[:most_bytes]
+    if value.isascii() and b"\0" not in value:
+        return value.decode("ascii")
+    # A byte that is no UTF-8 becomes three, so it is cut once more.
+    text = value.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode()[:most_bytes].decode("utf-8", "ignore")

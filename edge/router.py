@@ -1,0 +1,94 @@
+"""Where a batch goes: to the primary while the breaker is closed, else to the spool."""
+
+import asyncio
+import time
+from enum import StrEnum
+from typing import NamedTuple
+
+from edge.breaker import Breaker, Trouble
+from edge.lane import FAILURES, Lane
+from edge.link import ErrorReply
+
+REFUSE_FOR_S = 0.5
+"""After a batch found no place, the next are given up unsent for so long: a full spool is not
+hammered, and few numbers become void."""
+
+
+class Where(StrEnum):
+    """Where a batch was fsynced."""
+
+    PRIMARY = "primary"
+    SPOOL = "spool"
+
+
+class Stored(NamedTuple):
+    """``entry_id``: the stream entry's id at that place."""
+
+    where: Where
+    entry_id: bytes
+
+
+class NoPlace(Exception):
+    """Neither primary nor spool has confirmed the batch; it may have landed all the same."""
+
+
+class Router:
+    """Stores an entry durably, or says that it could not."""
+
+    def __init__(self, primary: Lane, spool: Lane, breaker: Breaker) -> None:
+        self._primary = primary
+        self._spool = spool
+        self.breaker = breaker
+        self._refuse_until = 0.0
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether a batch would be given up unsent."""
+        return time.monotonic() < self._refuse_until
+
+    @property
+    def place(self) -> Where | None:
+        """Where a batch would go now; None when nowhere."""
+        if not self.breaker.is_open:
+            return Where.PRIMARY
+        return Where.SPOOL if self._spool.is_up and not self.is_refusing else None
+
+    async def store(self, command: bytes) -> Stored:
+        """Where the entry is fsynced. The spool gets the very same entry, so that a copy which
+        landed at the primary all the same is caught by its (boot, seq). Raises NoPlace."""
+        if not self.breaker.is_open:
+            try:
+                return Stored(Where.PRIMARY, _entry_id(await self._primary.write(command)))
+            except FAILURES as error:
+                self.breaker.open(trouble_of(error))
+        try:
+            return Stored(Where.SPOOL, _entry_id(await self._spool.write(command)))
+        except FAILURES as error:
+            self._refuse_until = time.monotonic() + REFUSE_FOR_S
+            raise NoPlace(type(error).__name__) from error
+
+    def abandon_primary(self) -> None:
+        """Drop the primary's connection for ever; a batch in flight on it goes to the spool."""
+        self._primary.abandon()
+
+    async def reconnect_primary(self) -> None:
+        """Have a connection ready before live beacons need it. Raises one of FAILURES."""
+        await self._primary.connect()
+
+    async def reconnect_spool(self) -> None:
+        """The same for the spool, at leisure: whether it is there shows in ``place``."""
+        try:
+            await self._spool.connect()
+        except FAILURES:
+            await asyncio.sleep(0)
+
+
+def trouble_of(error: BaseException) -> Trouble:
+    """The reason to give for a failure of the primary."""
+    if isinstance(error, ErrorReply):
+        return Trouble.ERROR
+    return Trouble.HUNG if isinstance(error, TimeoutError) else Trouble.REFUSED
+
+
+def _entry_id(reply: object) -> bytes:
+    return reply if isinstance(reply, bytes) else b""

@@ -1,0 +1,168 @@
+"""One worker: every object it is made of, and the tasks it runs beside answering."""
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from redis.exceptions import RedisError
+from starlette.applications import Starlette
+
+from edge.app import EdgeApp
+from edge.batcher import Batcher
+from edge.body import BodyMemory
+from edge.boot import Boot
+from edge.boot_file import BootFile
+from edge.breaker import Breaker, Trouble
+from edge.clock import CaptureClock
+from edge.collect import Collector
+from edge.guard import Guard
+from edge.heartbeat import Heartbeat
+from edge.intake import Intake
+from edge.lane import Lane
+from edge.link import read_address
+from edge.proof import Proof
+from edge.pulse import Pulse
+from edge.router import Router, Stored
+from edge.seal import Sealer
+from edge.snapshots import Snapshots
+from edge.tally import Tally
+from shared.keys import read_verify_key
+from shared.logs import set_up_logs
+from shared.metrics import EDGE_BATCHES, EDGE_FAILOVERS, EDGE_FLUSH_SECONDS
+from shared.redis_connection import connect
+from shared.settings import EdgeSettings, load
+
+_log = logging.getLogger("edge")
+_CHORE_EVERY_S = 1.0
+_CHORE_TIMEOUT_S = 1.0
+
+
+class Worker:
+    """Built once a process, before it serves. Raises ValueError for keys that are none."""
+
+    def __init__(self, settings: EdgeSettings) -> None:
+        primary_at, spool_at = read_address(settings.primary_url), read_address(settings.spool_url)
+        timeout_s, ping_s = settings.spool_timeout_s, settings.edge_ping_timeout_s
+        self.router = Router(
+            Lane(primary_at, timeout_s, ping_s),
+            Lane(spool_at, timeout_s, timeout_s),
+            Breaker(time.monotonic_ns),
+        )
+        self.router.breaker.on_open = self._failed_over
+        proof = Proof(settings.edge_state_dir)
+        self.pulse = Pulse(
+            primary_at, self.router, proof.read_ns, settings.edge_ping_interval_s, ping_s
+        )
+        self.boot = Boot(secrets.randbits(48))
+        self.boot_file = BootFile(settings.edge_state_dir, self.boot.id)
+        self.clock, self.tally, self.guard = CaptureClock(), Tally(), Guard(settings)
+        self.memory = BodyMemory(settings.edge_body_memory_bytes)
+        sealer = Sealer(settings.edge_name, settings.seal_public_key)
+        self.batcher = Batcher(self.boot, self.boot_file, sealer, self.router, _count_batch)
+        collector = Collector(self.guard, self.batcher, self.clock, self.boot.id)
+        self.intake = Intake(
+            self.guard, collector, self.tally, self.memory, settings.edge_body_timeout_s
+        )
+        self.primary = connect(settings.primary_url, _CHORE_TIMEOUT_S)
+        self.spool = connect(settings.spool_url, _CHORE_TIMEOUT_S)
+        self.snapshots = Snapshots(
+            read_verify_key(settings.core_verify_key),
+            self.guard,
+            sealer,
+            settings.edge_workers,
+            self.spool,
+        )
+        self.heartbeat = Heartbeat(
+            settings.edge_name,
+            self.boot,
+            self.boot_file,
+            self.batcher,
+            self.router,
+            self.clock,
+            self.tally,
+            self.memory,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connections and tasks while it serves; at the end nothing is left in memory."""
+        await asyncio.gather(self.pulse.start(), self.snapshots.recall())
+        await self._refresh()
+        await self.heartbeat.show()
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self.batcher.run(), self.pulse.run(), *self._chores())
+        ]
+        try:
+            yield
+        finally:
+            await self.batcher.finish()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._end()
+
+    async def _end(self) -> None:
+        with suppress(RedisError, OSError):
+            await self.heartbeat.ask_spool(self.spool)
+            if not self.boot.has_spooled:
+                await self.heartbeat.tell(self.primary, ended=True)
+                self.boot_file.remove()
+        self.router.abandon_primary()
+        await self.primary.aclose()
+        await self.spool.aclose()
+
+    def _chores(self) -> list[Coroutine[Any, Any, None]]:
+        return [
+            _each_second(self.heartbeat.show),
+            _each_second(lambda: self.heartbeat.ask_spool(self.spool)),
+            _each_second(lambda: self.heartbeat.tell(self.primary)),
+            _each_second(self._refresh),
+        ]
+
+    async def _refresh(self) -> None:
+        with suppress(RedisError, OSError):
+            await self.clock.measure(self.primary)
+            await self.snapshots.refresh(self.primary)
+
+    def _failed_over(self, trouble: Trouble) -> None:
+        self.router.abandon_primary()
+        self.heartbeat.show_place()
+        EDGE_FAILOVERS.labels(reason=trouble.value).inc()
+        _log.warning("the primary failed (%s); beacons go to the spool", trouble)
+
+
+def app_from_environment() -> EdgeApp:
+    """What a worker process of the supervisor serves."""
+    settings = load(EdgeSettings, os.environ)
+    set_up_logs(settings.log_level, settings.log_format)
+    return make_app(settings)
+
+
+def make_app(settings: EdgeSettings) -> EdgeApp:
+    """The application of one worker."""
+    worker = Worker(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with worker.running():
+            yield
+
+    return EdgeApp(settings, worker.intake, lifespan)
+
+
+async def _each_second(chore: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with suppress(RedisError, OSError):
+            await chore()
+        await asyncio.sleep(_CHORE_EVERY_S)
+
+
+def _count_batch(stored: Stored, _: int, seconds: float) -> None:
+    EDGE_BATCHES.labels(where=stored.where.value).inc()
+    EDGE_FLUSH_SECONDS.labels(where=stored.where.value).observe(seconds)
