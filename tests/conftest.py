@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from infrastructure.local.account import server_account
+from infrastructure.local.chromium import ARGUMENTS, chromium_path
 from infrastructure.local.folders import make_scratch_folder
+from infrastructure.local.installation import chosen_ports, new_installation
 from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
+from infrastructure.local.product import Product, make_product
 from infrastructure.local.redis_server import RedisServer
+from infrastructure.local.server import GivenServer
 from infrastructure.local.server_programs import server_programs
-from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
+from infrastructure.local.stack import POSTGRES_SETTING, LocalStack, fresh_plan, local_stack
 from infrastructure.local.templates import Templates
+from infrastructure.manifest import read_manifest
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +100,30 @@ def postgres_server(scratch: Path) -> Iterator[PostgresServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def millrace(
+    scratch: Path, database: str, redis_server: Callable[..., RedisServer]
+) -> Iterator[Product]:
+    """The whole product on free ports, a fresh database and two Redis servers of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="millrace-", dir=scratch))
+    stack = LocalStack(redis_server(), redis_server(), GivenServer(database, POSTGRES_SETTING))
+    installation = new_installation(chosen_ports(read_manifest()))
+    # The edge believes X-Forwarded-For here, so that a test can be many visitors.
+    changes = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32"}
+    with make_product(folder, installation, stack, changes=changes) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium behind Playwright's *sync* API: use it in plain `def` tests, in modules
+    without async ones."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 def _emptied(server: object) -> str:

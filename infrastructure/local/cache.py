@@ -25,7 +25,7 @@ def cached(name: str, make: Make) -> Path:
     if final.is_dir():
         return final
     make_folder(final.parent)
-    with _locked(final.with_name(f"{final.name}.lock")):
+    with locked(final.with_name(f"{final.name}.lock")):
         if not final.is_dir():
             _make_and_move(final, make)
     return final
@@ -40,12 +40,13 @@ def _make_and_move(final: Path, make: Make) -> None:
         make(temporary, final)
         temporary.rename(final)
     except OSError as error:
-        raise _space_problem(error, final) from error
+        raise space_problem(error, final) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _space_problem(error: OSError, final: Path) -> Exception:
+def space_problem(error: OSError, final: Path) -> Exception:
+    """A Problem when `error` says that the disk is full, else `error` itself."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return error
     return Problem(
@@ -55,7 +56,8 @@ def _space_problem(error: OSError, final: Path) -> Exception:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`; whoever comes second waits."""
     try:
         file = path.open("w")
     except OSError as error:

@@ -72,6 +72,11 @@ class Child:
         self._process.kill()
         self._process.wait()
 
+    def kill_group(self) -> None:
+        """Kill it together with the processes that it has started."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def stop(self, by: signal.Signals = signal.SIGTERM, within_s: float = 20.0) -> int:
         """Ask it to end, wait, and kill it when it does not; returns its exit code."""
         self._process.send_signal(by)

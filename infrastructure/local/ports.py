@@ -17,6 +17,11 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def free_port(wanted: int) -> int:
+    """`wanted` when nobody holds it, else another."""
+    return free_ports(1)[0] if is_taken(wanted) else wanted
+
+
 def is_taken(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         # As every server does it: a port in TIME_WAIT counts as free.

@@ -2,14 +2,14 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from infrastructure.local.account import server_account
 from infrastructure.local.folders import make_folder
-from infrastructure.local.ports import free_ports
+from infrastructure.local.ports import free_port, free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.redis_server import RedisServer
 from infrastructure.local.server import GivenServer, Server
@@ -30,6 +30,15 @@ class StackPlan:
     postgres_port: int
     redis_password: str = field(repr=False)
     postgres_password: str = field(repr=False)
+
+    def with_free_ports(self) -> Self:
+        """The same, with another port in place of each that somebody has taken meanwhile."""
+        return replace(
+            self,
+            primary_port=free_port(self.primary_port),
+            spool_port=free_port(self.spool_port),
+            postgres_port=free_port(self.postgres_port),
+        )
 
 
 def fresh_plan() -> StackPlan:

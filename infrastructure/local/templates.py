@@ -6,7 +6,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from infrastructure.local.postgres_server import PostgresServer
-from infrastructure.migrations import migrate
+from writer.migrate import upgrade
 
 _TEMPLATE = "millrace_template"
 
@@ -22,7 +22,7 @@ class Templates:
         """A migrated database that nobody may connect to, TimescaleDB's own workers included:
         CREATE DATABASE refuses a template somebody is connected to."""
         self._run(SQL("create database {}").format(Identifier(_TEMPLATE)))
-        migrate(self.server.database_url(_TEMPLATE))
+        upgrade(self.server.database_url(_TEMPLATE))
         self._run(SQL("alter database {} allow_connections false").format(Identifier(_TEMPLATE)))
         self._run(
             SQL("select pg_terminate_backend(pid) from pg_stat_activity where datname = {}").format(

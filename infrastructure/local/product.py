@@ -1,0 +1,103 @@
+"""The whole product on this machine: servers, a migrated database, an edge and every service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from infrastructure.local.folders import make_folder
+from infrastructure.local.installation import EDGE, Installation
+from infrastructure.local.processes import Processes, make_processes
+from infrastructure.local.stack import (
+    POSTGRES_SETTING,
+    PRIMARY_SETTING,
+    SPOOL_SETTING,
+    LocalStack,
+)
+from infrastructure.manifest import Manifest, read_manifest
+from writer.migrate import upgrade
+
+
+@dataclass(frozen=True)
+class Product:
+    """A context manager. `stack` holds the servers, `services["writer"]` and so on the processes;
+    each can be killed, paused and started by itself. `settings` are all settings in force.
+    """
+
+    stack: LocalStack
+    services: Processes
+    settings: Mapping[str, str]
+
+    @property
+    def edge_url(self) -> str:
+        return self.settings["MILLRACE_EDGE_URL"]
+
+    @property
+    def api_url(self) -> str:
+        return self.settings["MILLRACE_API_URL"]
+
+    @property
+    def live_url(self) -> str:
+        return self.settings["MILLRACE_LIVE_URL"]
+
+    @property
+    def postgres_url(self) -> str:
+        return self.stack.postgres_url
+
+    def start(self) -> None:
+        """Servers, migrations, the registered edge, then the services, until all are ready."""
+        try:
+            self.start_servers()
+            self.services.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start_servers(self) -> None:
+        """Everything but the services."""
+        self.stack.start()
+        upgrade(self.postgres_url)
+        with psycopg.connect(self.postgres_url) as connection:
+            connection.execute("insert into edge (edge) values (%s) on conflict do nothing", [EDGE])
+
+    def close(self) -> None:
+        self.services.stop()
+        self.stack.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def make_product(
+    folder: Path,
+    installation: Installation,
+    stack: LocalStack,
+    *,
+    changes: Mapping[str, str] | None = None,
+    manifest: Manifest | None = None,
+) -> Product:
+    """The product over `stack` with data and logs below `folder`; `changes` are settings that win
+    over the installation's."""
+    settings = {
+        **installation.settings(),
+        PRIMARY_SETTING: stack.primary_url,
+        SPOOL_SETTING: stack.spool_url,
+        POSTGRES_SETTING: stack.postgres_url,
+        "MILLRACE_EDGE_STATE_DIR": str(make_folder(folder / "edge", 0o700)),
+        "MILLRACE_GEO_DIR": str(folder / "geo"),
+        **(changes or {}),
+    }
+    processes = make_processes(manifest or read_manifest(), settings, folder / "logs")
+    return Product(stack, processes, settings)
