@@ -1,0 +1,53 @@
+"""UTM tags of the page's address, and which kind of click id it has; never the id itself."""
+
+from urllib.parse import parse_qsl
+
+from msgspec.structs import replace
+
+from writer.draft import Campaign, Draft
+from writer.enrich.page import split
+from writer.enrich.remembered import Remembered
+
+CLICK_IDS = (
+    "gclid",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "msclkid",
+    "fbclid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "yclid",
+    "rdt_cid",
+    "epik",
+    "sccid",
+)
+_NONE = Campaign()
+
+
+def tags_of(url: str) -> Campaign:
+    """The campaign of an address. ``ref`` and ``source`` stand in for ``utm_source``."""
+    query = split(url)[2]
+    if not query:
+        return _NONE
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        values.setdefault(name.lower(), value.strip())
+    return Campaign(
+        source=values.get("utm_source") or values.get("ref") or values.get("source") or "",
+        medium=values.get("utm_medium", ""),
+        campaign=values.get("utm_campaign", ""),
+        term=values.get("utm_term", ""),
+        content=values.get("utm_content", ""),
+        click_id=next((name for name in CLICK_IDS if values.get(name)), ""),
+    )
+
+
+_tags_of = Remembered(tags_of, 50_000)
+
+
+def read_campaign(draft: Draft) -> Draft:
+    """Add the campaign, if the address names one."""
+    tags = _tags_of(draft.beacon.url)
+    return draft if tags is _NONE else replace(draft, campaign=tags)

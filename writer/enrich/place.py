@@ -1,0 +1,101 @@
+"""Country, region and city of a client address, by mmdb files that may be missing."""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+from msgspec.structs import replace
+
+from writer.draft import Draft, Place
+from writer.enrich.remembered import Remembered
+
+COUNTRY_FILE = "country.mmdb"
+CITY_FILE = "city.mmdb"
+_NOWHERE = Place()
+
+
+class Geo:
+    """The files of a folder. ``city.mmdb`` wins; what it lacks comes from ``country.mmdb``.
+
+    Records may be flat (``country_code``, ``state1``, ``city``) or nested as MaxMind's are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = (folder / CITY_FILE, folder / COUNTRY_FILE)
+        self._stamps: tuple[tuple[int, int] | None, ...] = ()
+        self._readers: list[maxminddb.Reader] = []
+        self._find = Remembered(self._look_up, 100_000)
+        self.reload()
+
+    def reload(self) -> None:
+        """Open the files anew if they have changed; a missing or broken one counts as empty."""
+        stamps = tuple(map(_stamp, self._paths))
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        self._readers = [reader for reader in map(_open, self._paths) if reader is not None]
+        self._find.forget()
+
+    def find(self, ip: str) -> Place:
+        """The place of an address, as far as it is known."""
+        return self._find(ip) if ip else _NOWHERE
+
+    def locate(self, draft: Draft) -> Draft:
+        """Add the place of the client's address."""
+        place = self.find(draft.ip)
+        return draft if place is _NOWHERE else replace(draft, place=place)
+
+    def _look_up(self, ip: str) -> Place:
+        try:
+            address = ip_address(ip)
+        except ValueError:
+            return _NOWHERE
+        places = [read_place(_record(reader, str(address))) for reader in self._readers]
+        return next((place for place in places if place.country), _NOWHERE)
+
+
+def read_place(record: Mapping[str, Any]) -> Place:
+    """The place in a record, flat or nested."""
+    if "country_code" in record:
+        return Place(
+            str(record["country_code"] or ""),
+            str(record.get("state1") or ""),
+            str(record.get("city") or ""),
+        )
+    country = record.get("country") or record.get("registered_country") or {}
+    regions = record.get("subdivisions") or [{}]
+    return Place(
+        country.get("iso_code", "") if isinstance(country, Mapping) else "",
+        _english(regions[0]),
+        _english(record.get("city")),
+    )
+
+
+def _english(named: Any) -> str:
+    return str(named.get("names", {}).get("en", "")) if isinstance(named, Mapping) else ""
+
+
+def _record(reader: maxminddb.Reader, ip: str) -> Mapping[str, Any]:
+    try:
+        record = reader.get(ip)
+    except (ValueError, maxminddb.InvalidDatabaseError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _open(path: Path) -> maxminddb.Reader | None:
+    try:
+        return maxminddb.open_database(os.fspath(path))
+    except (OSError, ValueError, maxminddb.InvalidDatabaseError):
+        return None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
