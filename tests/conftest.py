@@ -16,9 +16,9 @@ from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.product import Product, make_product
 from infrastructure.local.redis_server import RedisServer
-from infrastructure.local.server import GivenServer
+from infrastructure.local.server import POSTGRES_SETTING, GivenServer
 from infrastructure.local.server_programs import server_programs
-from infrastructure.local.stack import POSTGRES_SETTING, LocalStack, fresh_plan, local_stack
+from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
 from infrastructure.local.templates import Templates
 from infrastructure.manifest import read_manifest
 

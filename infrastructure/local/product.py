@@ -11,12 +11,9 @@ import psycopg
 from infrastructure.local.folders import make_folder
 from infrastructure.local.installation import EDGE, Installation
 from infrastructure.local.processes import Processes, make_processes
-from infrastructure.local.stack import (
-    POSTGRES_SETTING,
-    PRIMARY_SETTING,
-    SPOOL_SETTING,
-    LocalStack,
-)
+from infrastructure.local.running import drop_running, put_running
+from infrastructure.local.server import POSTGRES_SETTING, PRIMARY_SETTING, SPOOL_SETTING
+from infrastructure.local.stack import LocalStack
 from infrastructure.manifest import Manifest, read_manifest
 from writer.migrate import upgrade
 
@@ -24,12 +21,14 @@ from writer.migrate import upgrade
 @dataclass(frozen=True)
 class Product:
     """A context manager. `stack` holds the servers, `services["writer"]` and so on the processes;
-    each can be killed, paused and started by itself. `settings` are all settings in force.
+    each can be killed, paused and started by itself. `settings` are all settings in force,
+    and other verbs find them in `folder` while it runs.
     """
 
     stack: LocalStack
     services: Processes
     settings: Mapping[str, str]
+    folder: Path
 
     @property
     def edge_url(self) -> str:
@@ -52,6 +51,7 @@ class Product:
         try:
             self.start_servers()
             self.services.start()
+            put_running(self.folder, self.settings)
         except BaseException:
             self.close()
             raise
@@ -64,6 +64,7 @@ class Product:
             connection.execute("insert into edge (edge) values (%s) on conflict do nothing", [EDGE])
 
     def close(self) -> None:
+        drop_running(self.folder)
         self.services.stop()
         self.stack.close()
 
@@ -100,4 +101,4 @@ def make_product(
         **(changes or {}),
     }
     processes = make_processes(manifest or read_manifest(), settings, folder / "logs")
-    return Product(stack, processes, settings)
+    return Product(stack, processes, settings, folder)

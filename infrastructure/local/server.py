@@ -5,6 +5,11 @@ from typing import NoReturn, Protocol
 
 from infrastructure.problem import Problem
 
+PRIMARY_SETTING = "MILLRACE_PRIMARY_URL"
+SPOOL_SETTING = "MILLRACE_SPOOL_URL"
+POSTGRES_SETTING = "MILLRACE_POSTGRES_URL"
+SERVER_SETTINGS = (PRIMARY_SETTING, SPOOL_SETTING, POSTGRES_SETTING)
+
 
 class Server(Protocol):
     """A server that can be reached by its `url` and be made to fail."""

@@ -1,14 +1,17 @@
 """The programs of the two kinds of server: the machine's own if they suit, else Debian 13's."""
 
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.local.cache import cached
 from infrastructure.local.debian import Wanted, has_debian_tools, trixie, unpack
 from infrastructure.local.elf import is_program, relocate
+from infrastructure.local.server import SERVER_SETTINGS
 from infrastructure.problem import Problem
 
 _POSTGRES = 17
@@ -33,6 +36,12 @@ def server_programs() -> ServerPrograms:
         return ServerPrograms(postgres, redis)
     fetched = debian_programs()
     return ServerPrograms(postgres or fetched.postgres, redis or fetched.redis)
+
+
+def prepare_servers(environment: Mapping[str, str] = os.environ) -> None:
+    """Fetch what is missing, so that starting servers takes no time; not when all are given."""
+    if not all(environment.get(name) for name in SERVER_SETTINGS):
+        server_programs()
 
 
 def debian_programs() -> ServerPrograms:

@@ -12,13 +12,17 @@ from infrastructure.local.folders import make_folder
 from infrastructure.local.ports import free_port, free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.redis_server import RedisServer
-from infrastructure.local.server import GivenServer, Server
+from infrastructure.local.server import (
+    POSTGRES_SETTING,
+    PRIMARY_SETTING,
+    SERVER_SETTINGS,
+    SPOOL_SETTING,
+    GivenServer,
+    Server,
+)
 from infrastructure.local.server_programs import ServerPrograms, server_programs
 
 SPOOL_MAX_BYTES = 2 * 1024**3
-PRIMARY_SETTING = "MILLRACE_PRIMARY_URL"
-SPOOL_SETTING = "MILLRACE_SPOOL_URL"
-POSTGRES_SETTING = "MILLRACE_POSTGRES_URL"
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,7 @@ def local_stack(
     Without `environment` all three are our own, whatever the shell says: tests empty them.
     """
     given = environment or {}
-    named = (POSTGRES_SETTING, PRIMARY_SETTING, SPOOL_SETTING)
-    if all(given.get(name) for name in named):
+    if all(given.get(name) for name in SERVER_SETTINGS):
         return LocalStack(
             primary=GivenServer(given[PRIMARY_SETTING], PRIMARY_SETTING),
             spool=GivenServer(given[SPOOL_SETTING], SPOOL_SETTING),

@@ -1,0 +1,121 @@
+"""The process behind `up`: starts the product, keeps it running, ends it when told to."""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from infrastructure.local.folders import make_folder, state_folder
+from infrastructure.local.installation import open_installation
+from infrastructure.local.product import Product, make_product
+from infrastructure.local.stack import local_stack
+from infrastructure.manifest import read_manifest
+from infrastructure.problem import Problem
+from shared.settings import BadSettings
+
+PURPOSE = "up"
+_LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Post:
+    """Where a supervisor of one purpose can be found: a locked file with its process id."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "supervisor.log"
+
+    @property
+    def is_ready(self) -> bool:
+        return (self.folder / "settings.json").exists()
+
+    def pid(self) -> int | None:
+        """The process id of the supervisor that holds this post now."""
+        try:
+            with self._file.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            text = self._file.read_text()
+            return int(text) if text else 0
+        return None
+
+    @contextmanager
+    def held(self) -> Iterator[IO[str]]:
+        """Hold the post; Problem when another supervisor of this checkout does."""
+        make_folder(self.folder)
+        with self._file.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Problem("It is up already: see `./run status`.") from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield file
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "supervisor.pid"
+
+
+class _Told(Exception):
+    """SIGTERM or SIGINT has come."""
+
+
+def supervise(folder: Path, *, free_ports: bool) -> None:
+    """Run the product until SIGTERM or SIGINT; services that end are started again."""
+    with Post(folder).held():
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, _tell)
+        try:
+            with _product(folder, free_ports) as product:
+                _keep_running(product)
+        except _Told:
+            return
+
+
+def _product(folder: Path, free_ports: bool) -> Product:
+    manifest = read_manifest()
+    installation = open_installation(folder, manifest, free=free_ports)
+    stack = local_stack(folder, installation.stack, os.environ)
+    return make_product(folder, installation, stack, changes=_given_settings(), manifest=manifest)
+
+
+def _given_settings() -> dict[str, str]:
+    """What the user has set wins over what was made up here."""
+    known = {name for entry in read_manifest().services for name in entry.reads}
+    return {name: value for name, value in os.environ.items() if name in known}
+
+
+def _keep_running(product: Product) -> None:
+    while True:
+        for service in product.services.start_ended():
+            print(f"The {service.name} had ended and was started again.", flush=True)
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _tell(*_: object) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Told
+
+
+def main() -> None:
+    try:
+        supervise(state_folder(PURPOSE), free_ports="--free-ports" in sys.argv)
+    except (Problem, BadSettings) as problem:
+        sys.exit(str(problem))
+
+
+if __name__ == "__main__":
+    main()
