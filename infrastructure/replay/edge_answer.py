@@ -1,5 +1,7 @@
 """What an edge's answer to an array of events means for the sender."""
 
+from uuid import UUID
+
 import msgspec
 
 from shared.errors import Fault
@@ -11,11 +13,13 @@ _LATER = {408, 425, 429, 500, 502, 503, 504}
 
 class Taken(msgspec.Struct, frozen=True):
     """The edge has it. ``accepted`` events are stored durably, ``dropped`` ones left out on
-    purpose, ``faults`` say what is wrong with the rest."""
+    purpose, ``faults`` say what is wrong with the rest. ``receipts``: event ids in the order of
+    the request, None for what was not accepted."""
 
     accepted: int = 0
     dropped: int = 0
     faults: tuple[Fault, ...] = ()
+    receipts: tuple[UUID | None, ...] = ()
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -44,6 +48,7 @@ class _Body(msgspec.Struct, frozen=True):
     accepted: int = 0
     dropped: int = 0
     faults: tuple[Fault, ...] = ()
+    receipts: tuple[UUID | None, ...] = ()
     error: _Error = _Error()
 
 
@@ -53,7 +58,7 @@ def read_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     if status in _LATER:
         return Again(_seconds(retry_after), said.error.message or f"status {status}")
     if status == 202 or (status == 400 and said.faults):
-        return Taken(said.accepted, said.dropped, said.faults)
+        return Taken(said.accepted, said.dropped, said.faults, said.receipts)
     return Hopeless(status, said.error.message or "no reason given")
 
 

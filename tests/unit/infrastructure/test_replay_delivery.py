@@ -125,7 +125,14 @@ async def test_a_key_made_a_moment_ago_is_given_time_to_reach_the_edge(tmp_path:
 async def test_faults_are_counted_by_their_code(tmp_path: Path) -> None:
     fault = {"index": 1, "code": "too_long", "message": "`url` is over 2048 bytes", "field": "url"}
     edge = Edge(
-        httpx.Response(202, json={"accepted": 1, "receipts": ["x", None], "faults": [fault]})
+        httpx.Response(
+            202,
+            json={
+                "accepted": 1,
+                "receipts": ["00000000-0000-8000-8000-000000000001", None],
+                "faults": [fault],
+            },
+        )
     )
     tally = await replay(log_of(tmp_path, *views(2)), edge, [])
     assert (dict(tally.faults), tally.taken, tally.is_complete) == ({"too_long": 1}, 1, False)

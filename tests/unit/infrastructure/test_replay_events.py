@@ -123,7 +123,7 @@ def test_an_endless_line_takes_bounded_memory_and_its_neighbours_are_read(tmp_pa
 
 @pytest.mark.parametrize("content", [b"a\nb\n", gzip.compress(b"a\nb\n")])
 def test_a_dash_reads_standard_input(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    piped = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+    piped = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))
     monkeypatch.setattr(sys, "stdin", piped)
     assert lines_of("-") == [b"a\n", b"b\n"]
 
