@@ -1,1 +1,1 @@
-
+"""Questions answered: parse → plan → rows → answer."""

@@ -1,0 +1,93 @@
+"""The API. The table below is its contents page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from api.attempts import Attempts
+from api.call import Parts, Throttles
+from api.database import open_pool
+from api.endpoint import Endpoint
+from api.endpoints.description import describe_api
+from api.endpoints.edges import ShownEdges, list_edges
+from api.endpoints.keys import MadeKey, NewKey, ShownKeys, add_key, drop_key, list_keys
+from api.endpoints.live import Ticket, TicketFor, make_ticket
+from api.endpoints.query import answer_query
+from api.endpoints.session import SignedIn, SignIn, show_session, sign_in, sign_out
+from api.endpoints.sites import (
+    NewSite,
+    ShownSite,
+    ShownSites,
+    add_site,
+    change_site,
+    list_sites,
+    show_site,
+)
+from api.owners import Checker
+from api.page import DIST, SecurityHeaders, page_routes
+from api.query.wire import Answer, Question
+from api.refusals import HANDLERS
+from shared.clock import Clock, system_clock
+from shared.errors import Code
+from shared.settings import ApiSettings
+from shared.snapshot import SCOPES
+
+_QUERY, _ADMIN = SCOPES.QUERY, SCOPES.ADMIN
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("POST", "/api/session", sign_in, "Sign in", None, SignIn, SignedIn),
+    Endpoint("GET", "/api/session", show_session, "Who is signed in", None, gives=SignedIn),
+    Endpoint("DELETE", "/api/session", sign_out, "Sign out", None),
+    Endpoint("GET", "/api/sites", list_sites, "Every site", _QUERY, gives=ShownSites),
+    Endpoint("POST", "/api/sites", add_site, "Add a site", _ADMIN, NewSite, ShownSite, 201),
+    Endpoint("GET", "/api/sites/{key}", show_site, "One site", _QUERY, gives=ShownSite),
+    Endpoint(
+        "PATCH", "/api/sites/{key}", change_site, "Change settings", _ADMIN,
+        dict[str, Any], ShownSite,
+    ),
+    Endpoint("GET", "/api/keys", list_keys, "Every API key", _ADMIN, gives=ShownKeys),
+    Endpoint("POST", "/api/keys", add_key, "Make an API key", _ADMIN, NewKey, MadeKey, 201),
+    Endpoint("DELETE", "/api/keys/{key_id}", drop_key, "Revoke an API key", _ADMIN),
+    Endpoint("GET", "/api/edges", list_edges, "Every edge", _ADMIN, gives=ShownEdges),
+    Endpoint(
+        "POST", "/api/live/ticket", make_ticket, "A ticket for the live gateway", _QUERY,
+        TicketFor, Ticket,
+    ),
+    Endpoint(
+        "POST", "/api/v2/query", answer_query, "Ask for numbers", _QUERY, Question, Answer,
+        fault=Code.BAD_QUERY,
+    ),
+    Endpoint("GET", "/api/openapi.json", describe_api, "This description", None),
+)  # fmt: skip
+
+
+def make_app(settings: ApiSettings, clock: Clock = system_clock, dist: Path = DIST) -> Starlette:
+    """The application; its lifespan opens the connections."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_pool(settings.postgres_url, settings.api_connections) as pool:
+            app.state.parts = Parts(settings, pool, clock, Checker(), _throttles(clock))
+            yield
+
+    app = Starlette(
+        routes=[*(endpoint.route() for endpoint in ENDPOINTS), *page_routes(dist)],
+        middleware=[Middleware(SecurityHeaders, settings.live_url)],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.endpoints = ENDPOINTS
+    return app
+
+
+def _throttles(clock: Clock) -> Throttles:
+    """Failures in five minutes: enough for somebody who mistypes, too few to guess."""
+    return Throttles(
+        both=Attempts(5, 300, clock),
+        email=Attempts(50, 300, clock),
+        address=Attempts(30, 300, clock),
+    )

@@ -1,0 +1,105 @@
+"""Sign in, see who is signed in, sign out."""
+
+from datetime import timedelta
+
+import msgspec
+from starlette.responses import Response
+
+from api.auth import COOKIE, put_cookie
+from api.call import Call
+from api.owners import MAX_EMAIL, MAX_PASSWORD, find_owner, plain_email
+from api.sessions import Owner, close_session, open_session
+from api.wire import json_response
+from shared.errors import Code, Refusal
+
+
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who somebody says to be."""
+
+    email: str
+    password: str
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """Who is signed in."""
+
+    email: str
+
+
+async def sign_in(call: Call, body: SignIn) -> Response:
+    """Opens a session and sets its cookie. Raises Refusal."""
+    _check_throttles(call, body.email)
+    owner = await _check_password(call, body)
+    if owner is None:
+        _count_failure(call, body.email)
+        raise Refusal(Code.UNAUTHENTICATED, "the e-mail address or the password is wrong")
+    call.parts.throttles.both.forget(_both(call, body.email))
+    lasts = timedelta(days=call.parts.settings.api_session_days)
+    async with call.parts.pool.begin() as db:
+        token = await open_session(db, owner.owner_id, call.now, lasts)
+    response = json_response(SignedIn(owner.email))
+    put_cookie(response, call.parts.settings, token, int(lasts.total_seconds()))
+    return response
+
+
+async def show_session(call: Call, _: None) -> SignedIn:
+    """Who is signed in by cookie. Raises Refusal."""
+    if not isinstance(call.caller, Owner):
+        raise Refusal(Code.UNAUTHENTICATED, "nobody is signed in")
+    return SignedIn(call.caller.email)
+
+
+async def sign_out(call: Call, _: None) -> Response:
+    """Ends the session, if there is one."""
+    token = call.request.cookies.get(COOKIE)
+    if token:
+        async with call.parts.pool.begin() as db:
+            await close_session(db, token)
+    response = Response(status_code=204)
+    put_cookie(response, call.parts.settings, "", 0)
+    return response
+
+
+async def _check_password(call: Call, body: SignIn) -> Owner | None:
+    if len(body.email) > MAX_EMAIL or len(body.password) > MAX_PASSWORD:
+        return None
+    async with call.parts.pool.connect() as db:
+        found = await find_owner(db, body.email)
+    owner_id, stored = found or (0, None)
+    if not await call.parts.passwords.matches(stored, body.password):
+        return None
+    return Owner(owner_id, plain_email(body.email))
+
+
+def _check_throttles(call: Call, email: str) -> None:
+    throttles = call.parts.throttles
+    wait_s = max(
+        throttles.both.wait_s(_both(call, email)),
+        throttles.email.wait_s(_email(email)),
+        throttles.address.wait_s(_address(call)),
+    )
+    if wait_s:
+        raise Refusal(
+            Code.RATE_LIMITED,
+            f"too many failed sign-ins: try again in {wait_s} s",
+            retry_after_s=wait_s,
+        )
+
+
+def _count_failure(call: Call, email: str) -> None:
+    throttles = call.parts.throttles
+    throttles.both.count_failure(_both(call, email))
+    throttles.email.count_failure(_email(email))
+    throttles.address.count_failure(_address(call))
+
+
+def _both(call: Call, email: str) -> str:
+    return f"{_address(call)} {_email(email)}"
+
+
+def _email(email: str) -> str:
+    return plain_email(email)[:MAX_EMAIL]
+
+
+def _address(call: Call) -> str:
+    return call.request.client.host if call.request.client else ""

@@ -1,0 +1,83 @@
+"""The built pages, and what browsers are told about them."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.auth import origin_of
+
+DIST = Path(__file__).parent / "dashboard" / "dist"
+PAGES = ("/", "/live", "/login")
+
+_ASSETS = "assets"
+_FOREVER = "public, max-age=31536000, immutable"
+_NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Millrace</title>
+<h1>The pages are not built</h1><p>In a checkout, <code>./run up</code> and <code>./run demo</code>
+build them; by hand: <code>npm ci &amp;&amp; npm run build</code> in <code>api/dashboard</code>.
+An installed Millrace carries them.</p></html>"""
+
+
+def page_routes(dist: Path = DIST) -> list[BaseRoute]:
+    """The pages of the application, and its hashed assets."""
+
+    async def page(_: Request) -> Response:
+        index = dist / "index.html"
+        if not index.is_file():
+            return HTMLResponse(_NOT_BUILT, 503, {"cache-control": "no-store"})
+        return FileResponse(index, headers={"cache-control": "no-cache"})
+
+    assets = _Assets(directory=dist / _ASSETS, check_dir=False)
+    others = StaticFiles(directory=dist, check_dir=False)
+    return [
+        *(Route(path, page, methods=["GET"]) for path in PAGES),
+        Mount(f"/{_ASSETS}", assets),
+        Mount("/", others),
+    ]
+
+
+class _Assets(StaticFiles):
+    """Their names hold their hash, so that a browser need not ask again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code == 200:
+            response.headers["cache-control"] = _FOREVER
+        return response
+
+
+class SecurityHeaders:
+    """Adds to every answer what keeps foreign script, frames and guesses out."""
+
+    def __init__(self, app: ASGIApp, live_url: str) -> None:
+        self._app = app
+        self._headers = [
+            (name.encode(), value.encode()) for name, value in _security_headers(live_url)
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _security_headers(live_url: str) -> list[tuple[str, str]]:
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"font-src 'self'; connect-src 'self' {origin_of(live_url)}; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return [
+        ("content-security-policy", policy),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ]

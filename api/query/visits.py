@@ -1,0 +1,90 @@
+"""Visits put together from events by window functions.
+
+A visit is a visitor's events of one site-day with no gap over 30 minutes, in the order of
+(ts, event id). A gap of exactly 30 minutes does not end it.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FunctionElement,
+    Interval,
+    Over,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    literal,
+    select,
+)
+
+from api.query.plan import Plan
+from api.query.scope import Scope, whole_days
+from api.query.vocabulary import DIMENSIONS, ENTRY_PAGE, EXIT_PAGE
+from shared.beacon import PAGEVIEW
+from writer.tables import events
+
+MAX_GAP = timedelta(minutes=30)
+
+ALWAYS = ("ts", "event_id", "day", "hour", "visitor", "name")
+"""Columns that every count needs."""
+
+
+def select_counted(scope: Scope, plan: Plan) -> CTE:
+    """The events of the touched days, with the columns that the plan needs."""
+    names = {*ALWAYS, *plan.event_columns, *(("interactive", "page") if plan.visits else ())}
+    columns = [events.c[name] for name in sorted(names)]
+    return select(*columns).where(whole_days(scope)).cte("counted")
+
+
+def select_numbered(counted: CTE) -> CTE:
+    """Each event with the number of its visit within the visitor's day. Events without a visitor
+    get one too, which nothing joins."""
+    gap = counted.c.ts - _in_order(func.lag(counted.c.ts), counted)
+    begins = case((gap <= literal(MAX_GAP, Interval), 0), else_=1)
+    marked = select(*counted.c, begins.label("begins")).cte("marked")
+    visit_no = _in_order(func.sum(marked.c.begins), marked)
+    return select(*marked.c, visit_no.label("visit_no")).cte("numbered")
+
+
+def _in_order(function: FunctionElement[Any], rows: CTE) -> Over[Any]:
+    """Over one visitor's events of one day, in their order."""
+    return function.over(
+        partition_by=(rows.c.day, rows.c.visitor), order_by=(rows.c.ts, rows.c.event_id)
+    )
+
+
+def select_visits(numbered: CTE, plan: Plan) -> CTE:
+    """One row a visit: what is measured of it, and the dimensions that the plan needs."""
+    is_pageview = numbered.c.name == PAGEVIEW
+    pageviews = func.count().filter(is_pageview)
+    others = func.count().filter(and_(numbered.c.interactive, ~is_pageview))
+    lasted = func.max(numbered.c.ts) - func.min(numbered.c.ts)
+    key = (numbered.c.day, numbered.c.visitor, numbered.c.visit_no)
+    return (
+        select(
+            *key,
+            pageviews.label("views"),
+            case((and_(pageviews == 1, others == 0), 1), else_=0).label("bounced"),
+            cast(func.floor(extract("epoch", lasted) * 1000), BigInteger).label("lasted_ms"),
+            *(_dimension(numbered, name) for name in sorted(plan.visit_dimensions)),
+        )
+        .where(numbered.c.visitor.is_not(None))
+        .group_by(*key)
+        .cte("visits")
+    )
+
+
+def _dimension(numbered: CTE, name: str) -> ColumnElement[Any]:
+    column = numbered.c[DIMENSIONS[name].column]
+    ts, event_id = numbered.c.ts, numbered.c.event_id
+    order = (ts.desc(), event_id.desc()) if name == EXIT_PAGE else (ts.asc(), event_id.asc())
+    values: Any = func.array_agg(column).aggregate_order_by(*order)
+    if name in (ENTRY_PAGE, EXIT_PAGE):
+        values = values.filter(numbered.c.name == PAGEVIEW)
+    return func.coalesce(values[1], "").label(name)
