@@ -1,7 +1,11 @@
-"""The built pages, and what browsers are told about them."""
+"""The built pages, and what browsers are told about them.
+
+Assets carry their hash in their names, so that a browser need never ask for one again.
+"""
 
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -30,22 +34,31 @@ def page_routes(dist: Path = DIST) -> list[BaseRoute]:
             return HTMLResponse(_NOT_BUILT, 503, {"cache-control": "no-store"})
         return FileResponse(index, headers={"cache-control": "no-cache"})
 
-    assets = _Assets(directory=dist / _ASSETS, check_dir=False)
-    others = StaticFiles(directory=dist, check_dir=False)
+    async def file(request: Request) -> Response:
+        return await top.get_response(request.path_params["name"], request.scope)
+
+    assets, top = _Assets(dist / _ASSETS, _FOREVER), _Assets(dist, "no-cache")
     return [
         *(Route(path, page, methods=["GET"]) for path in PAGES),
         Mount(f"/{_ASSETS}", assets),
-        Mount("/", others),
+        Route("/{name}", file, methods=["GET"]),
     ]
 
 
 class _Assets(StaticFiles):
-    """Their names hold their hash, so that a browser need not ask again."""
+    """Files of one folder, which need not be there."""
+
+    def __init__(self, folder: Path, cache_control: str) -> None:
+        super().__init__(directory=folder, check_dir=False)
+        self._folder = folder
+        self._cache_control = cache_control
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if "\0" in path or not self._folder.is_dir():
+            raise HTTPException(404)
         response = await super().get_response(path, scope)
         if response.status_code == 200:
-            response.headers["cache-control"] = _FOREVER
+            response.headers["cache-control"] = self._cache_control
         return response
 
 

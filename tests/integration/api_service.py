@@ -78,9 +78,9 @@ async def api_service(
     time = HandTime()
     app = make_app(settings, time, dist)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app):
-        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
-            yield ApiService(client, app.state.parts, time)
+    client = httpx.AsyncClient(transport=transport, base_url=ORIGIN)
+    async with app.router.lifespan_context(app), client:
+        yield ApiService(client, app.state.parts, time)
 
 
 def error(answer: httpx.Response) -> tuple[int, str, str | None]:
