@@ -50,7 +50,7 @@ def make_processes(manifest: Manifest, settings: Mapping[str, str], logs: Path) 
     make_folder(logs)
     return Processes(
         {
-            entry.name: Service(entry, settings, logs / f"{entry.name}.log")
+            entry.name: Service(entry, settings, logs / f"{entry.name}.log", manifest.health.ready)
             for entry in manifest.services
         }
     )

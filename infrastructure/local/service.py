@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ class Service:
     entry: ServiceEntry
     settings: Mapping[str, str]
     log: Path
+    ready_path: str
     _child: Child | None = field(default=None, init=False)
 
     @property
@@ -66,8 +66,9 @@ class Service:
             time.sleep(_POLL_S)
 
     def is_ready(self) -> bool:
+        url = f"{self.ops_url}{self.ready_path}"
         try:
-            with urllib.request.urlopen(f"{self.ops_url}/readyz", timeout=_ASK_WITHIN_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=_ASK_WITHIN_S) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except OSError:
             return False
