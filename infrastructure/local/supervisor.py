@@ -88,10 +88,10 @@ def _product(folder: Path, free_ports: bool) -> Product:
     manifest = read_manifest()
     installation = open_installation(folder, manifest, free=free_ports)
     stack = local_stack(folder, installation.stack, os.environ)
-    return make_product(folder, installation, stack, changes=_given_settings(), manifest=manifest)
+    return make_product(folder, installation, stack, changes=given_settings(), manifest=manifest)
 
 
-def _given_settings() -> dict[str, str]:
+def given_settings() -> dict[str, str]:
     """What the user has set wins over what was made up here."""
     known = {name for entry in read_manifest().services for name in entry.reads}
     return {name: value for name, value in os.environ.items() if name in known}

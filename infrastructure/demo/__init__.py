@@ -1,0 +1,1 @@
+"""Everything at once: the product, people on a made-up site, an outage, and the account."""

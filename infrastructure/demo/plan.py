@@ -1,0 +1,51 @@
+"""What the demo fetches and keeps, said before it does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from infrastructure.local.folders import cache_folder
+
+
+class Part(NamedTuple):
+    """``files``: how its folders in the cache are called. Sizes in MB, as last measured."""
+
+    what: str
+    files: str
+    download_mb: int
+    disk_mb: int
+
+
+PARTS = (
+    Part("PostgreSQL 17 with TimescaleDB, and Redis 8", "servers-*", 77, 190),
+    Part("the tracker's build", "front-end-tracker-*", 10, 1),
+    Part("the live page's build", "front-end-dashboard-*", 40, 1),
+)
+
+
+def say_plan(console: Console, state: Path) -> None:
+    """Print what is missing and will be fetched, and where everything is kept."""
+    cache = cache_folder()
+    missing = [part for part in PARTS if not _there(cache, part.files)]
+    for line in _missing_lines(missing, cache):
+        console.print(line)
+    console.print(f"The demo's database, logs and secrets: {state} (some 100 MB to begin with).")
+    console.print("Nothing of the system is changed; deleting these folders undoes everything.")
+
+
+def _missing_lines(missing: list[Part], cache: Path) -> Iterator[str]:
+    if not missing:
+        yield f"Nothing has to be downloaded: everything is in {cache}."
+        return
+    yield (
+        f"To be downloaded, once: {sum(part.download_mb for part in missing)} MB, kept in {cache} "
+        f"({sum(part.disk_mb for part in missing)} MB):"
+    )
+    for part in missing:
+        yield f"  {part.what}: {part.download_mb} MB"
+
+
+def _there(cache: Path, files: str) -> bool:
+    return any(found.is_dir() and ".part-" not in found.name for found in cache.glob(files))

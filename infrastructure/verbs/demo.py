@@ -1,0 +1,90 @@
+"""`./run demo`: everything at once, an outage included."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from infrastructure.demo.household import OWNER, settle_in
+from infrastructure.demo.plan import say_plan
+from infrastructure.demo.play import Play
+from infrastructure.demo.screen import Screen, account_table
+from infrastructure.local.folders import state_folder
+from infrastructure.local.frontend import build_front_ends
+from infrastructure.local.installation import Installation, open_installation
+from infrastructure.local.product import Product, make_product
+from infrastructure.local.server_programs import prepare_servers
+from infrastructure.local.stack import local_stack
+from infrastructure.local.supervisor import Post, given_settings
+from infrastructure.manifest import read_manifest
+from infrastructure.progress import step
+
+PURPOSE = "demo"
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End after one outage; exit code 1 unless all is well.")
+@click.option("--free-ports", is_flag=True, help="Choose free ports in place of 4001 to 4106.")
+@click.option(
+    "--rate",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(1, 500),
+    help="Events a second.",
+)
+def command(once: bool, free_ports: bool, rate: float) -> None:
+    """Set everything up, send traffic that looks real, stop the primary for a while, and account
+    for every event."""
+    console = Console(highlight=False, soft_wrap=True)
+    folder = state_folder(PURPOSE)
+    say_plan(console, folder)
+    prepare_servers()
+    build_front_ends()
+    with Post(folder).held(), _product(folder, free_ports) as (product, installation, site_id):
+        _say_where(console, product, installation, once)
+        sys.exit(asyncio.run(_play(product, site_id, console, once, rate)))
+
+
+@contextlib.contextmanager
+def _product(folder: Path, free: bool) -> Iterator[tuple[Product, Installation, int]]:
+    """Everything running, with the owner and the site in it."""
+    manifest = read_manifest()
+    installation = open_installation(folder, manifest, free=free)
+    stack = local_stack(folder, installation.stack, os.environ)
+    # The made-up visitors have addresses of their own, in X-Forwarded-For.
+    changes = {"MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32", **given_settings()}
+    product = make_product(folder, installation, stack, changes=changes, manifest=manifest)
+    try:
+        with step("Starting servers and services"):
+            product.start_servers()
+            site_id = asyncio.run(settle_in(product.postgres_url, installation.owner_password))
+            product.start()
+        yield product, installation, site_id
+    finally:
+        product.close()
+
+
+async def _play(product: Product, site_id: int, console: Console, once: bool, rate: float) -> int:
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    with Screen(console) as screen:
+        account = await Play(product, site_id, screen, stop, once, rate).run()
+    console.print(account_table(account))
+    return 0 if account.is_clean or not once else 1
+
+
+def _say_where(console: Console, product: Product, installation: Installation, once: bool) -> None:
+    console.print()
+    console.print(f"The live page:  [bold]{product.api_url}/live[/]")
+    console.print(f"Sign in with:   {OWNER}  {installation.owner_password}")
+    console.print(f"Beacons go to:  {product.edge_url}/track")
+    if not once:
+        console.print("Ctrl-C ends it, with the account.")
+    console.print()
