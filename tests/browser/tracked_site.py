@@ -50,6 +50,7 @@ class TrackedSite:
     def __init__(self, port: int = 0) -> None:
         self.requests: queue.Queue[Request] = queue.Queue()
         self.answers: queue.Queue[Answer] = queue.Queue()
+        self.script = "/t.js"
         self.attributes = "data-local"
         self.head = "<title>A page</title>"
         site = self
@@ -93,10 +94,8 @@ class TrackedSite:
 
     def page(self) -> str:
         """The page as it stands now."""
-        return (
-            f"<!doctype html><meta charset=utf-8>{self.head}"
-            f'<script defer src="/t.js" data-site="shop.example" {self.attributes}></script>'
-        )
+        attributes = f'src="{self.script}" data-site="shop.example" {self.attributes}'
+        return f"<!doctype html><meta charset=utf-8>{self.head}<script defer {attributes}></script>"
 
     def next_request(self) -> Request:
         """The next beacon; fails when none comes."""
