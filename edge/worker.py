@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from edge.boot_file import BootFile
 from edge.breaker import Breaker, Trouble
 from edge.clock import CaptureClock
 from edge.collect import Collector
+from edge.ending import end_tasks
 from edge.guard import Guard
 from edge.heartbeat import Heartbeat
 from edge.intake import Intake
@@ -47,6 +49,7 @@ class Worker:
 
     def __init__(self, settings: EdgeSettings) -> None:
         primary_at, spool_at = read_address(settings.primary_url), read_address(settings.spool_url)
+        self._parent = os.getppid()
         timeout_s, ping_s = settings.spool_timeout_s, settings.edge_ping_timeout_s
         self.router = Router(
             Lane(primary_at, timeout_s, ping_s),
@@ -102,9 +105,7 @@ class Worker:
             yield
         finally:
             await self.batcher.finish()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
             await self._end()
 
     async def _end(self) -> None:
@@ -123,12 +124,18 @@ class Worker:
             _each_second(lambda: self.heartbeat.ask_spool(self.spool)),
             _each_second(lambda: self.heartbeat.tell(self.primary)),
             _each_second(self._refresh),
+            _each_second(self._end_without_parent),
         ]
 
     async def _refresh(self) -> None:
         with suppress(RedisError, OSError):
             await self.clock.measure(self.primary)
             await self.snapshots.refresh(self.primary)
+
+    async def _end_without_parent(self) -> None:
+        """A worker that outlives its supervisor would hold the port against the next one."""
+        if os.getppid() != self._parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _failed_over(self, trouble: Trouble) -> None:
         self.router.abandon_primary()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from infrastructure.local.account import Account
@@ -74,7 +75,8 @@ class Child:
 
     def kill_group(self) -> None:
         """Kill it together with the processes that it has started."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self, by: signal.Signals = signal.SIGTERM, within_s: float = 20.0) -> int:

@@ -1,7 +1,7 @@
 """The whole product on this machine: servers, a migrated database, an edge and every service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +26,7 @@ class Product:
 
     stack: LocalStack
     services: Processes
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(repr=False)
     folder: Path
 
     @property

@@ -23,7 +23,7 @@ class Service:
     """`settings` are all the installation's; the process gets those that it reads, no others."""
 
     entry: ServiceEntry
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(repr=False)
     log: Path
     ready_path: str
     _child: Child | None = field(default=None, init=False)
@@ -49,6 +49,9 @@ class Service:
         """Start it and return at once; `wait_until_ready` waits."""
         if self.running:
             return
+        if self._child:
+            # Its own children may have outlived it, and hold its port.
+            self._child.kill_group()
         _, *arguments = self.entry.command
         self._child = Child(
             [sys.executable, "-P", *arguments], self.log, environment=self._environment()
