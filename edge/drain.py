@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from itertools import chain
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -19,6 +20,7 @@ from redis.asyncio import Redis
 from edge.__main__ import make_state_folder
 from edge.clock import CaptureClock
 from edge.closing import close_dead_boots
+from edge.ending import end_tasks
 from edge.probe import Probe
 from edge.proof import Proof
 from edge.spool import AWAY, Entry, Spool, SpoolAway, SpoolGauges
@@ -60,13 +62,14 @@ class Drain:
         self._spool_state = SpoolState()
         self.drained = 0
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        try:
-            await asyncio.gather(self.probe.run(), self._move_for_ever(), self._beat_for_ever())
-        finally:
-            for client in self._clients:
-                await client.aclose()
+    def works(self) -> list[Coroutine[Any, Any, None]]:
+        """What it does side by side, each for ever."""
+        return [self.probe.run(), self._move_for_ever(), self._beat_for_ever()]
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        for client in self._clients:
+            await client.aclose()
 
     def readiness(self) -> dict[str, object]:
         """It can do its work while the spool answers; a primary that is away is what it is for."""
@@ -176,14 +179,12 @@ async def serve(settings: EdgeSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ops = OpsServer(drain.readiness, settings.ops_host, settings.drain_ops_port)
-    tasks = [asyncio.create_task(drain.run()), asyncio.create_task(ops.serve())]
-    stopping = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-    for task in (*tasks, stopping):
-        task.cancel()
-    await asyncio.gather(*tasks, stopping, return_exceptions=True)
-    for task in done - {stopping}:
-        await task
+    tasks = [asyncio.create_task(work) for work in (*drain.works(), ops.serve(), stop.wait())]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    await end_tasks(tasks)
+    await drain.close()
+    for task in done:
+        task.result()
 
 
 def main() -> None:
