@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from realtime.channel import Channel, News
 from realtime.frames import Delta, Frame, Snapshot, View
-from realtime.hub import HERE_S, Hub
+from realtime.hub import Hub
 from realtime.outbox import Socket
+from realtime.present import HERE_S
 from realtime.row import Row
 from tests.unit.realtime.live_rows import NOW_MS, row
 
