@@ -40,6 +40,7 @@ def _build(folder: Path) -> None:
 
 def _make(folder: Path, made: Path) -> None:
     _install(folder)
+    shutil.rmtree(folder / "dist", ignore_errors=True)
     find_node().run(f"Building {_name(folder)}", ["run", "build"], folder)
     shutil.copytree(folder / "dist", made / "dist")
 
@@ -53,6 +54,7 @@ def _install(folder: Path) -> None:
         if not stamp.is_file() or stamp.read_text() != digest:
             title = f"Fetching what {_name(folder)} is built with"
             find_node().run(title, ["ci", "--no-audit", "--no-fund"], folder)
+            modules.mkdir(exist_ok=True)
             stamp.write_text(digest)
 
 
