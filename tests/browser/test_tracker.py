@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -188,6 +189,15 @@ def test_what_was_not_taken_is_sent_again_with_the_same_id_and_its_age(
     assert console == []
 
 
+def test_the_pauses_between_tries_grow(site: TrackedSite, page: Page) -> None:
+    site.answers.put(Answer(503))
+    site.answers.put(Answer(503))
+    page.goto(f"{site.url}/one")
+    ages = [site.next_event()["age_ms"] for _ in range(3)]
+    assert 1_000 <= ages[1] - ages[0]
+    assert 2_000 <= ages[2] - ages[1]
+
+
 def test_new_events_do_not_wait_for_one_that_is_tried_again(site: TrackedSite, page: Page) -> None:
     site.answers.put(refusal(503, "unavailable", "later", **{"Retry-After": "600"}))
     page.goto(f"{site.url}/one")
@@ -266,6 +276,17 @@ def test_nothing_is_counted_on_localhost_without_data_local(
     page.goto(f"{site.url}/one".replace("127.0.0.1", host))
     page.evaluate("millrace('signup')")
     say_nothing_was_sent(page, site)
+    assert console == ["millrace: not counted: localhost"]
+
+
+def test_nothing_is_counted_on_a_page_opened_from_a_file(
+    site: TrackedSite, page: Page, console: list[str], tmp_path: Path
+) -> None:
+    site.attributes, site.script = "", f"{site.url}/t.js"
+    (tmp_path / "page.html").write_text(site.page())
+    page.goto((tmp_path / "page.html").as_uri())
+    page.evaluate("millrace('signup')")
+    assert site.requests.empty()
     assert console == ["millrace: not counted: localhost"]
 
 
