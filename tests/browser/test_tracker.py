@@ -194,8 +194,8 @@ def test_the_pauses_between_tries_grow(site: TrackedSite, page: Page) -> None:
     site.answers.put(Answer(503))
     page.goto(f"{site.url}/one")
     ages = [site.next_event()["age_ms"] for _ in range(3)]
-    assert 1_000 <= ages[1] - ages[0]
-    assert 2_000 <= ages[2] - ages[1]
+    assert ages[1] - ages[0] >= 1_000
+    assert ages[2] - ages[1] >= 2_000
 
 
 def test_new_events_do_not_wait_for_one_that_is_tried_again(site: TrackedSite, page: Page) -> None:
