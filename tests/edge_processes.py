@@ -1,0 +1,147 @@
+"""The edge and its drain as processes, on Redis servers that a test may break."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from infrastructure.local.ports import free_ports
+from shared import keys
+from tests.edge_under_test import BEACON, BROWSER, SEAL_KEY, SIGNING_KEY
+
+ROOT = Path(__file__).parent.parent
+WITHIN_S = 20.0
+
+
+class Reply(NamedTuple):
+    status: int
+    json: Any
+    took_ms: float
+
+    @property
+    def receipt(self) -> str:
+        return str(self.json["receipts"][0])
+
+
+class EdgeProcesses:
+    """One edge; ``env`` is what both of its processes are started with."""
+
+    def __init__(self, primary_url: str, spool_url: str, state: Path, **settings: str) -> None:
+        self.port, self.ops_port, self.drain_ops_port = free_ports(3)
+        self.state = state
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")
+        } | {
+            "PYTHONPATH": str(ROOT),
+            "MILLRACE_EDGE_NAME": "test",
+            "MILLRACE_PRIMARY_URL": primary_url,
+            "MILLRACE_SPOOL_URL": spool_url,
+            "MILLRACE_CORE_VERIFY_KEY": keys.public_signing_key(SIGNING_KEY),
+            "MILLRACE_SEAL_PUBLIC_KEY": keys.public_seal_key(SEAL_KEY),
+            "MILLRACE_EDGE_STATE_DIR": str(state),
+            "MILLRACE_EDGE_ADDRESS_EVENTS_PER_S": "1000000",
+            "MILLRACE_EDGE_TOTAL_EVENTS_PER_S": "1000000",
+            "MILLRACE_EDGE_PORT": str(self.port),
+            "MILLRACE_EDGE_OPS_PORT": str(self.ops_port),
+            "MILLRACE_DRAIN_OPS_PORT": str(self.drain_ops_port),
+            **{f"MILLRACE_{name.upper()}": value for name, value in settings.items()},
+        }
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start_edge(self) -> subprocess.Popen[bytes]:
+        """Returns when a worker answers, whether it can store or not."""
+        process = self._start("edge")
+        wait_for(lambda: self.readiness()["workers"])
+        return process
+
+    def start_drain(self, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        return self._start("edge.drain", settings)
+
+    def readiness(self) -> Any:
+        return self._get(self.ops_port, "/readyz") or {"workers": 0, "stores_at": None}
+
+    def drain_readiness(self) -> Any:
+        return self._get(self.drain_ops_port, "/readyz") or {"ready": None}
+
+    def metrics(self) -> str:
+        with _connection(self.ops_port) as connection:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
+
+    def post(
+        self, beacon: Any = BEACON, headers: Mapping[str, str] | None = None, timeout_s: float = 10
+    ) -> Reply:
+        with _connection(self.port, timeout_s) as connection:
+            began = time.monotonic()
+            given = {"content-type": "text/plain", "user-agent": BROWSER, **(headers or {})}
+            connection.request("POST", "/track", json.dumps(beacon), given)
+            answer = connection.getresponse()
+            return Reply(
+                answer.status, json.loads(answer.read()), (time.monotonic() - began) * 1_000
+            )
+
+    def worker_pids(self) -> list[int]:
+        from edge.boot_file import read_boots
+
+        return [record.pid for _, alive, record in read_boots(self.state) if alive]
+
+    def stop(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._started:
+            process.wait(WITHIN_S)
+
+    def _start(
+        self, module: str, settings: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        env = {**self.env, **(settings or {})}
+        process = subprocess.Popen([sys.executable, "-m", module], env=env, cwd=ROOT)
+        self._started.append(process)
+        return process
+
+    def _get(self, port: int, path: str) -> Any:
+        try:
+            with _connection(port) as connection:
+                connection.request("GET", path)
+                return json.loads(connection.getresponse().read())
+        except OSError:
+            return None
+
+
+@contextmanager
+def edge_processes(
+    primary_url: str, spool_url: str, state: Path, **settings: str
+) -> Iterator[EdgeProcesses]:
+    processes = EdgeProcesses(primary_url, spool_url, state, **settings)
+    try:
+        yield processes
+    finally:
+        processes.stop()
+
+
+def wait_for(found: Callable[[], Any]) -> Any:
+    """The first true answer; asked often, because the other side is a process of its own."""
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        answer = found()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"not within {WITHIN_S:g} s")
+
+
+@contextmanager
+def _connection(port: int, timeout_s: float = 5) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        yield connection
+    finally:
+        connection.close()
