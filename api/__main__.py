@@ -74,10 +74,12 @@ async def serve(settings: ApiSettings) -> None:
     )
     readiness = Readiness(app)
     ops = OpsServer(readiness, settings.ops_host, settings.api_ops_port)
+    # Both ports before anything runs: one that is taken ends the process with one line.
+    public, private = server.config.bind_socket(), ops.config.bind_socket()
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(readiness.watch())
-        serving = tasks.create_task(ops.serve())
-        await server.serve()
+        serving = tasks.create_task(ops.serve([private]))
+        await server.serve([public])
         watching.cancel()
         ops.should_exit = True
         await serving

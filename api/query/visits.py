@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     BigInteger,
     ColumnElement,
     FunctionElement,
     Interval,
     Over,
+    Text,
     and_,
     case,
     cast,
@@ -66,25 +68,35 @@ def select_visits(numbered: CTE, plan: Plan) -> CTE:
     others = func.count().filter(and_(numbered.c.interactive, ~is_pageview))
     lasted = func.max(numbered.c.ts) - func.min(numbered.c.ts)
     key = (numbered.c.day, numbered.c.visitor, numbered.c.visit_no)
-    return (
+    measured = (
         select(
             *key,
             pageviews.label("views"),
             case((and_(pageviews == 1, others == 0), 1), else_=0).label("bounced"),
             cast(func.floor(extract("epoch", lasted) * 1000), BigInteger).label("lasted_ms"),
-            *(_dimension(numbered, name) for name in sorted(plan.visit_dimensions)),
+            *(_values(numbered, name).label(name) for name in sorted(plan.visit_dimensions)),
         )
         .where(numbered.c.visitor.is_not(None))
         .group_by(*key)
-        .cte("visits")
+        .cte("measured_visits")
     )
+    return select(*(_first(column) for column in measured.c)).cte("visits")
 
 
-def _dimension(numbered: CTE, name: str) -> ColumnElement[Any]:
+def _values(numbered: CTE, name: str) -> ColumnElement[Any]:
+    """The dimension's values in the visit, the one that counts first; null for no pageview."""
     column = numbered.c[DIMENSIONS[name].column]
     ts, event_id = numbered.c.ts, numbered.c.event_id
     order = (ts.desc(), event_id.desc()) if name == EXIT_PAGE else (ts.asc(), event_id.asc())
     values: Any = func.array_agg(column).aggregate_order_by(*order)
     if name in (ENTRY_PAGE, EXIT_PAGE):
         values = values.filter(numbered.c.name == PAGEVIEW)
-    return func.coalesce(values[1], "").label(name)
+    return cast(values, ARRAY(Text))
+
+
+def _first(column: Any) -> ColumnElement[Any]:
+    """An array's first value; a plain column as it is."""
+    if isinstance(column.type, ARRAY):
+        return func.coalesce(column[1], "").label(column.name)
+    plain: ColumnElement[Any] = column
+    return plain
