@@ -1,5 +1,6 @@
 """From a stream entry to drafts: opened, believed only as sealed, its beacons read again."""
 
+import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ KEY_OF_OTHER_SITE = "key_of_other_site"
 KEY_WITHOUT_SCOPE = "key_without_scope"
 UNKNOWN_PROTOCOL = "unknown_protocol"
 BAD_COUNT = "bad_count"
+UNREADABLE = "unreadable"
+
+log = logging.getLogger("writer")
 
 
 class Unfit(NamedTuple):
@@ -49,15 +53,6 @@ def read_drafts(sealed: Sealed, book: SiteBook) -> list[Draft | Unfit]:
     return found
 
 
-def needs_newer(sealed: Sealed, book: SiteBook) -> bool:
-    """Whether an envelope names a site or key that the book does not have."""
-    return any(
-        envelope.site.lower() not in book.sites
-        or (envelope.key is not None and envelope.key not in book.keys)
-        for envelope in sealed.envelopes
-    )
-
-
 def _read_envelope(header: Header, envelope: Envelope, book: SiteBook) -> list[Draft | Unfit]:
     site = book.sites.get(envelope.site.lower())
     key = None if envelope.key is None else book.keys.get(envelope.key)
@@ -67,6 +62,10 @@ def _read_envelope(header: Header, envelope: Envelope, book: SiteBook) -> list[D
             return _read_events(header, envelope, site, key)
         except Refusal as refusal:
             why = SetAside(refusal.code)
+        except Exception as error:
+            # Whatever one envelope does to the reader, its neighbours go on.
+            log.error("an envelope could not be read: %s", type(error).__name__)
+            why = SetAside(UNREADABLE, type(error).__name__)
     count = len(envelope.taken) if envelope.taken else 1
     return [Unfit(_origin(header, envelope, k), why) for k in range(count)]
 

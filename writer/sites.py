@@ -1,22 +1,18 @@
 """Sites, their settings with history, and API keys, in memory and as fresh as each read needs."""
 
+import logging
 from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 from psycopg import Connection
 
-from shared.clock import US_PER_SECOND
 from shared.sites import TIME_ZONE, SiteSettings
+from writer.zones import ZoneChange, us, zone
 
-
-class ZoneChange(NamedTuple):
-    """From ``starts_at`` (µs) on the site's days are those of ``zone``."""
-
-    starts_at: int
-    zone: str
+log = logging.getLogger("writer")
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -76,7 +72,7 @@ def read_sites(connection: Connection[Any], known: SiteBook) -> SiteBook:
             for site_id, key in connection.execute(_SITES)
         }
         keys = {
-            bytes(digest): ApiKey(site_id, frozenset(scopes), revoked and _us(revoked))
+            bytes(digest): ApiKey(site_id, frozenset(scopes), revoked and us(revoked))
             for digest, site_id, scopes, revoked in connection.execute(_KEYS)
         }
         return SiteBook(order, sites, keys)
@@ -85,14 +81,13 @@ def read_sites(connection: Connection[Any], known: SiteBook) -> SiteBook:
 def _read_history(connection: Connection[Any]) -> dict[int, list[Setting]]:
     history: dict[int, list[Setting]] = {}
     for site_id, name, valid_from, value in connection.execute(_SETTINGS):
-        history.setdefault(site_id, []).append(Setting(name, _us(valid_from), value))
+        history.setdefault(site_id, []).append(Setting(name, us(valid_from), value))
     return history
 
 
 def make_site(site_id: int, key: str, history: Iterable[Setting]) -> Site:
     """A site from the changes of its settings, oldest first."""
-    known = set(SiteSettings.__struct_fields__)
-    changes = [change for change in history if change.name in known]
+    changes = [change for change in history if _is_sound(change)]
     latest: dict[str, Any] = {}
     moments: dict[int, SiteSettings] = {0: SiteSettings()}
     for change in changes:
@@ -113,6 +108,17 @@ def make_site(site_id: int, key: str, history: Iterable[Setting]) -> Site:
     )
 
 
+def _is_sound(change: Setting) -> bool:
+    """Whatever stands in the table, one site's setting must not stop the others' events."""
+    try:
+        settings = msgspec.convert({change.name: change.value}, SiteSettings)
+        zone(settings.time_zone)
+    except (msgspec.ValidationError, ZoneInfoNotFoundError, ValueError):
+        log.error("setting %r has a value that cannot be used", change.name)
+        return False
+    return change.name in SiteSettings.__struct_fields__
+
+
 def _less_what_went(then: SiteSettings, now: SiteSettings) -> SiteSettings:
     """Privacy switches: what was allowed then and is not now, is not; retention is today's."""
     return msgspec.structs.replace(
@@ -129,11 +135,3 @@ def _both(then: tuple[str, ...] | None, now: tuple[str, ...] | None) -> tuple[st
     if then is None:
         return now
     return then if now is None else tuple(name for name in then if name in now)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _us(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * US_PER_SECOND + since.microseconds

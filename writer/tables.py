@@ -126,6 +126,8 @@ quarantine = Table(
         "state", Text, nullable=False, server_default="held", comment="held, replayed, discarded"
     ),
     Column("closed_at", Instant),
+    Column("digest", LargeBinary, comment="of a whole entry, which no ledger knows: kept once"),
+    Index("quarantine_once", "edge", "digest", unique=True),
 )
 
 dropped = Table(

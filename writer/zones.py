@@ -8,7 +8,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.clock import US_PER_HOUR, US_PER_SECOND
-from writer.sites import ZoneChange
 
 # The machine's own copy of tzdata may be of another year.
 zoneinfo.reset_tzpath(to=())
@@ -16,6 +15,13 @@ zoneinfo.reset_tzpath(to=())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = date(1970, 1, 1)
 _DAY = timedelta(days=1)
+
+
+class ZoneChange(NamedTuple):
+    """From ``starts_at`` (µs) on the site's days are those of ``zone``."""
+
+    starts_at: int
+    zone: str
 
 
 class Day(NamedTuple):

@@ -168,8 +168,15 @@ def _stored_of_beacons() -> None:
             comment="held, replayed, discarded",
         ),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="of a whole entry, which no ledger knows: kept once",
+        ),
         sa.PrimaryKeyConstraint("quarantine_id"),
     )
+    op.create_index("quarantine_once", "quarantine", ["edge", "digest"], unique=True)
     op.create_table(
         "dropped",
         sa.Column("site_id", sa.Integer(), nullable=False),

@@ -1,0 +1,51 @@
+"""``python -m writer``."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from shared.logs import set_up_logs
+from shared.ops import OpsServer
+from shared.settings import BadSettings, WriterSettings, load
+from writer.app import Writer
+
+log = logging.getLogger("writer")
+
+# The store's thread waits for the interpreter while the other enriches; hand it over sooner.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+async def _serve(settings: WriterSettings) -> None:
+    writer = Writer(settings)
+    ops = OpsServer(writer.readiness, settings.ops_host, settings.writer_port)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, writer.consumer.stop)
+    serving = asyncio.create_task(ops.serve())
+    log.info("writer %s starts", settings.writer_name)
+    try:
+        await writer.run()
+    finally:
+        ops.should_exit = True
+        await serving
+        await writer.close()
+    log.info("writer %s has ended", settings.writer_name)
+
+
+def main() -> int:
+    """Run until SIGTERM. Returns the exit code."""
+    try:
+        settings = load(WriterSettings, os.environ)
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        return 2
+    set_up_logs(settings.log_level, settings.log_format)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    asyncio.run(_serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

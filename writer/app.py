@@ -1,0 +1,113 @@
+"""Everything of one writer process, built in one place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from nacl.signing import SigningKey
+from redis.asyncio import Redis
+
+from shared.clock import Clock, system_clock
+from shared.keys import public_seal_key, read_private_keys, read_signing_key
+from shared.redis_connection import connect
+from shared.settings import WriterSettings
+from writer.consume import BLOCK_MS, Consumer, Limits
+from writer.enrich.place import Geo
+from writer.ledger import Ledger
+from writer.periodic import every
+from writer.prepare import Preparer
+from writer.publish import Publisher
+from writer.quarantine import Quarantine
+from writer.session import Session
+from writer.store import Store
+
+_REDIS_TIMEOUT_S = 5.0
+_POLL_S = 1.0
+
+
+def _nothing() -> None:
+    return None
+
+
+class Writer:
+    """The consumer and the loops beside it. Use as ``async with running_writer(…)``."""
+
+    def __init__(
+        self,
+        settings: WriterSettings,
+        clock: Clock = system_clock,
+        after_commit: Callable[[], None] = _nothing,
+    ) -> None:
+        private_keys = read_private_keys(settings.seal_keys)
+        signing_key: SigningKey = read_signing_key(settings.signing_key)
+        # A blocking read is answered late on purpose.
+        self.redis: Redis = connect(
+            settings.primary_url, _REDIS_TIMEOUT_S + BLOCK_MS / 1_000, connect_timeout_s=1.0
+        )
+        self.session = Session(settings.postgres_url, "beside")
+        self.consumer = Consumer(
+            self.redis,
+            settings.writer_name,
+            Limits(
+                settings.writer_read_events,
+                settings.writer_read_batches,
+                settings.writer_claim_after_s,
+            ),
+            Preparer(
+                settings.postgres_url,
+                private_keys,
+                Geo(settings.geo_dir),
+                clock,
+                settings.rows_keep_days,
+            ),
+            Store(settings.postgres_url, Quarantine(private_keys)),
+            self.session,
+            after_commit,
+        )
+        publics = tuple(map(public_seal_key, settings.seal_keys.split()))
+        self.publisher = Publisher(self.session, self.redis, signing_key, publics, clock)
+        self.ledger = Ledger(self.session, self.redis)
+        self._keep_s = settings.writer_claim_after_s / 3
+
+    def readiness(self) -> dict[str, object]:
+        """Whether it can store now."""
+        database, primary = self.consumer.database_up, self.consumer.primary_up
+        return {"ready": database and primary, "database": database, "primary": primary}
+
+    async def run(self) -> None:
+        """Until ``consumer.stop()``, or cancelled."""
+        async with asyncio.TaskGroup() as beside:
+            loops = [
+                beside.create_task(every(_POLL_S, "edges", self.consumer.follow_edges)),
+                beside.create_task(every(_POLL_S, "acknowledgements", self.consumer.look_after)),
+                beside.create_task(every(self._keep_s, "claims", self.consumer.keep_claims)),
+                beside.create_task(every(_POLL_S, "snapshot", self.publisher.publish)),
+                beside.create_task(every(_POLL_S, "heartbeats", self.ledger.copy_heartbeats)),
+            ]
+            try:
+                await self.consumer.run()
+            finally:
+                for loop in loops:
+                    loop.cancel()
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        self.session.close()
+        await self.redis.aclose()
+
+
+@asynccontextmanager
+async def running_writer(
+    settings: WriterSettings,
+    clock: Clock = system_clock,
+    after_commit: Callable[[], None] = _nothing,
+) -> AsyncIterator[Writer]:
+    """A writer at work, ended in order at the end of the block."""
+    writer = Writer(settings, clock, after_commit)
+    running = asyncio.create_task(writer.run())
+    try:
+        yield writer
+    finally:
+        writer.consumer.stop()
+        await running
+        await writer.close()

@@ -1,0 +1,116 @@
+"""Two requests with one client id are one event: the least (received_at, event id) stands.
+
+A later one that is stored already goes when an earlier one arrives, in the same transaction.
+Ids are claimed in one order by every writer, so that two writers wait for, not on, each other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Cursor
+
+from writer.arrays import instants, int4s, uuids
+from writer.encode import Row
+from writer.zones import moment, us
+
+_CLAIM = """
+INSERT INTO client_id (site_id, client_id, received_at, event_id, ts)
+SELECT * FROM unnest(%b::int4[], %b::uuid[], %b::timestamptz[], %b::uuid[], %b::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+_OTHERS = """
+SELECT c.site_id, c.client_id, c.received_at, c.event_id, c.ts
+FROM unnest(%b::int4[], %b::uuid[], %b::uuid[]) AS wanted (site_id, client_id, event_id)
+JOIN client_id c USING (site_id, client_id)
+WHERE c.event_id <> wanted.event_id
+ORDER BY c.site_id, c.client_id
+FOR UPDATE OF c
+"""
+_TAKE_OVER = """
+UPDATE client_id SET received_at = %s, event_id = %s, ts = %s
+WHERE site_id = %s AND client_id = %s
+"""
+_END = """
+UPDATE events SET commit_out = %s
+WHERE site_id = %s AND ts = %s AND event_id = %s AND commit_out IS NULL
+"""
+
+_Key = tuple[int, int]
+
+
+class Claims(NamedTuple):
+    """``rows``: those that stand. ``gone_ts``: when the rows happened whose place they took."""
+
+    rows: list[Row]
+    gone_ts: list[int]
+
+
+def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
+    """Decide which of some new rows stand, and end those stored before that do not."""
+    free = [row for row in rows if row.draft.client_id is None]
+    claimants = _least_of_each(rows)
+    others = _claim(cursor, claimants) if claimants else []
+    gone: list[_Standing] = []
+    for other in others:
+        row = claimants[other.key]
+        if _order(row) < other.order:
+            _take_over(cursor, row, other, commit_no)
+            gone.append(other)
+        else:
+            del claimants[other.key]
+    return Claims([*free, *claimants.values()], [us(other.ts) for other in gone])
+
+
+def _least_of_each(rows: Sequence[Row]) -> dict[_Key, Row]:
+    """The first request of each id within a read, in the order that all writers keep."""
+    least: dict[_Key, Row] = {}
+    for row in rows:
+        client_id = row.draft.client_id
+        if client_id is not None:
+            key = (row.draft.site_id, client_id.int)
+            known = least.get(key)
+            if known is None or _order(row) < _order(known):
+                least[key] = row
+    return dict(sorted(least.items()))
+
+
+def _order(row: Row) -> tuple[int, int]:
+    return row.draft.received_at, row.draft.event_id
+
+
+class _Standing(NamedTuple):
+    site_id: int
+    client_id: UUID
+    received_at: datetime
+    event_id: UUID
+    ts: datetime
+
+    @property
+    def key(self) -> _Key:
+        return self.site_id, self.client_id.int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return us(self.received_at), self.event_id.int
+
+
+def _claim(cursor: Cursor[Any], claimants: dict[_Key, Row]) -> list[_Standing]:
+    sites = int4s([site_id for site_id, _ in claimants])
+    clients = uuids([client_id for _, client_id in claimants])
+    drafts = [row.draft for row in claimants.values()]
+    events = uuids([draft.event_id for draft in drafts])
+    received = instants([draft.received_at for draft in drafts])
+    cursor.execute(_CLAIM, (sites, clients, received, events, instants([d.ts for d in drafts])))
+    if cursor.rowcount == len(claimants):
+        return []
+    cursor.execute(_OTHERS, (sites, clients, events))
+    return [_Standing(*row) for row in cursor.fetchall()]
+
+
+def _take_over(cursor: Cursor[Any], row: Row, other: _Standing, commit_no: int) -> None:
+    draft = row.draft
+    values = (moment(draft.received_at), UUID(int=draft.event_id), moment(draft.ts))
+    cursor.execute(_TAKE_OVER, (*values, other.site_id, other.client_id))
+    cursor.execute(_END, (commit_no, other.site_id, other.ts, other.event_id))

@@ -1,0 +1,275 @@
+"""Reads the streams of all edges, and stores what it reads exactly once in effect.
+
+While PostgreSQL works on one read, the next one is fetched, opened and enriched. An entry is
+acknowledged and deleted after its commit only, so that whatever dies in between is read again,
+and the ledger knows it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
+
+from psycopg import Connection
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shared.metrics import (
+    WRITER_BATCHES,
+    WRITER_COMMIT_SECONDS,
+    WRITER_DATABASE_UP,
+    WRITER_EVENTS,
+    WRITER_LAG_ENTRIES,
+    WRITER_QUARANTINED,
+)
+from writer.announce import publish_commits
+from writer.database import DataRefused, Unavailable
+from writer.prepare import Entry, Preparer
+from writer.session import Session
+from writer.store import Outcome, Read, Store
+from writer.stream import Stream
+
+log = logging.getLogger("writer")
+
+T = TypeVar("T")
+
+BLOCK_MS = 1_000
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 2.0
+_EDGES = "SELECT edge FROM edge WHERE retired_at IS NULL ORDER BY edge"
+
+
+class Limits(NamedTuple):
+    """How much one transaction takes, and when another writer's entries count as abandoned."""
+
+    events: int
+    batches: int
+    claim_after_s: float
+
+
+def _nothing() -> None:
+    return None
+
+
+class Consumer:
+    """One writer. ``after_commit`` is called between commit and acknowledgement."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        name: str,
+        limits: Limits,
+        preparer: Preparer,
+        store: Store,
+        session: Session,
+        after_commit: Callable[[], None] = _nothing,
+    ) -> None:
+        self._redis = redis
+        self._name = name
+        self._limits = limits
+        self._preparer = preparer
+        self._store = store
+        self._session = session
+        self._after_commit = after_commit
+        self._streams: dict[str, Stream] = {}
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._turn = 0
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="writer")
+        self._blocked = False
+        self.database_up = False
+        self.primary_up = False
+
+    async def run(self) -> None:
+        """Until ``stop``; the transaction under way is finished first."""
+        storing: asyncio.Task[None] | None = None
+        try:
+            while entries := await self._next_entries():
+                read = await self._insist(partial(self._preparer.prepare, entries))
+                if storing is not None:
+                    await storing
+                storing = None
+                if read is not None:
+                    storing = asyncio.create_task(self._put(read, entries))
+        finally:
+            if storing is not None:
+                await storing
+            await self._end()
+
+    def stop(self) -> None:
+        """Ask ``run`` to return."""
+        self._stopping.set()
+        self._arrived.set()
+
+    async def follow_edges(self) -> None:
+        """Read the streams of the edges that are registered now, and of no others."""
+        try:
+            edges = await self._session.run(_read_edges)
+        except Unavailable:
+            self._set_database(False)
+            raise
+        # Reading may work where storing does not: a database can be read-only, or full.
+        if not self._blocked:
+            self._set_database(True)
+        for edge in set(self._readers) - set(edges):
+            self._readers.pop(edge).cancel()
+        for edge in edges:
+            if edge not in self._streams:
+                self._streams[edge] = Stream(self._redis, edge, self._name, self._limits.batches)
+            if edge not in self._readers:
+                self._streams[edge].start_over()
+                self._readers[edge] = asyncio.create_task(self._read_on(self._streams[edge]))
+
+    async def look_after(self) -> None:
+        """Once a second or so: acknowledge what could not be, and measure the lag."""
+        for edge, stream in self._streams.items():
+            await stream.release()
+            WRITER_LAG_ENTRIES.labels(edge).set(await stream.length())
+
+    async def keep_claims(self) -> None:
+        """Several times within ``claim_after_s``: hold what is ours, take what was abandoned."""
+        for edge in list(self._readers):
+            stream = self._streams[edge]
+            await stream.keep()
+            if await stream.claim_abandoned(int(self._limits.claim_after_s * 1_000)):
+                self._arrived.set()
+
+    async def _read_on(self, stream: Stream) -> None:
+        wait_s = _FIRST_WAIT_S
+        while True:
+            if len(stream.waiting) >= self._limits.batches:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            try:
+                await stream.read(BLOCK_MS)
+                self.primary_up, wait_s = True, _FIRST_WAIT_S
+            except (RedisError, OSError) as error:
+                self._lose_primary(error)
+                stream.start_over()
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            if stream.waiting:
+                self._arrived.set()
+
+    def _lose_primary(self, error: Exception) -> None:
+        if self.primary_up:
+            log.warning("the primary is away (%s); waiting for it", type(error).__name__)
+        self.primary_up = False
+
+    async def _next_entries(self) -> list[Entry]:
+        """What the next transaction takes; waits for it. Empty when stopping."""
+        while not self._stopping.is_set():
+            entries = self._take()
+            if entries:
+                self._room.set()
+                return entries
+            self._arrived.clear()
+            await self._arrived.wait()
+        return []
+
+    def _take(self) -> list[Entry]:
+        """One entry of each edge in turn, so that none waits for another's backlog."""
+        streams = [stream for stream in self._streams.values() if stream.waiting]
+        taken: list[Entry] = []
+        events = 0
+        while streams and len(taken) < self._limits.batches:
+            self._turn = (self._turn + 1) % len(streams)
+            stream = streams[self._turn]
+            events += _claimed_events(stream.waiting[0])
+            if taken and events > self._limits.events:
+                break
+            taken.append(stream.waiting.popleft())
+            if not stream.waiting:
+                streams.remove(stream)
+        return taken
+
+    async def _put(self, read: Read, entries: Sequence[Entry]) -> None:
+        began = perf_counter()
+        outcomes = await self._insist(lambda: self._store.put(read))
+        if outcomes is None:
+            return
+        WRITER_COMMIT_SECONDS.observe(perf_counter() - began)
+        self._after_commit()
+        _count(outcomes)
+        await self._release(entries)
+        await publish_commits(self._redis, outcomes)
+
+    async def _release(self, entries: Sequence[Entry]) -> None:
+        for edge in {entry.edge for entry in entries}:
+            ids = [entry.entry_id for entry in entries if entry.edge == edge]
+            try:
+                await self._streams[edge].release(ids)
+            except (RedisError, OSError) as error:
+                # They are known as done, and acknowledged when the primary is back.
+                self._lose_primary(error)
+
+    async def _insist(self, work: Callable[[], T]) -> T | None:
+        """Try until the database takes it, however long that is; None when stopping first."""
+        wait_s = _FIRST_WAIT_S
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                done = await loop.run_in_executor(self._threads, work)
+                self._blocked = False
+                self._set_database(True)
+                return done
+            except (Unavailable, DataRefused) as error:
+                self._blocked = True
+                self._set_database(False, str(error))
+            if await self._stopped_within(wait_s):
+                return None
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _set_database(self, is_up: bool, why: str = "") -> None:
+        if is_up != self.database_up:
+            if is_up:
+                log.info("the database takes commits")
+            else:
+                log.warning("the database takes no commits (%s); waiting for it", why)
+        self.database_up = is_up
+        WRITER_DATABASE_UP.set(is_up)
+
+    async def _end(self) -> None:
+        for reader in self._readers.values():
+            reader.cancel()
+        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        self._threads.shutdown()
+        self._preparer.close()
+        self._store.close()
+
+
+def _read_edges(connection: Connection[Any]) -> list[str]:
+    return [edge for (edge,) in connection.execute(_EDGES)]
+
+
+def _claimed_events(entry: Entry) -> int:
+    """How many events an entry says it has; unproven, and good enough to size a read by."""
+    try:
+        return max(int(entry.fields[b"n"]), 1)
+    except (KeyError, ValueError):
+        return 1
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        WRITER_BATCHES.labels("new").inc(outcome.new_batches)
+        WRITER_BATCHES.labels("repeated").inc(outcome.repeated_batches)
+        WRITER_EVENTS.labels("stored").inc(outcome.stored)
+        WRITER_EVENTS.labels("duplicate").inc(outcome.duplicate)
+        WRITER_EVENTS.labels("dropped").inc(outcome.dropped)
+        WRITER_EVENTS.labels("quarantined").inc(outcome.quarantined.total())
+        for reason, n in outcome.quarantined.items():
+            WRITER_QUARANTINED.labels(reason).inc(n)

@@ -1,0 +1,29 @@
+"""Work done again and again beside the stream, which outlives the servers it needs."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
+
+from writer.database import Unavailable
+
+log = logging.getLogger("writer")
+
+
+async def every(interval_s: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Until cancelled. Trouble with a server is said once, when it begins and when it ends."""
+    in_trouble = False
+    while True:
+        try:
+            await work()
+            if in_trouble:
+                log.info("%s: goes on", name)
+            in_trouble = False
+        except (Unavailable, RedisError, OSError) as error:
+            if not in_trouble:
+                log.warning("%s: waits (%s)", name, type(error).__name__)
+            in_trouble = True
+        except Exception:
+            log.exception("%s failed", name)
+        await asyncio.sleep(interval_s)

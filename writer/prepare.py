@@ -1,0 +1,182 @@
+"""From stream entries to a read ready to be stored; all look-ups in the database happen here."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import psycopg
+from msgspec.structs import replace
+from nacl.public import PrivateKey
+from psycopg import Connection
+
+from shared.batch import DamagedBatch, Sealed
+from shared.clock import US_PER_DAY, Clock
+from shared.metrics import WRITER_STEP_SECONDS
+from writer.database import Unavailable, connect, describe
+from writer.days import DayBook
+from writer.decode import Unfit, open_entry, read_drafts
+from writer.draft import Draft, SetAside
+from writer.encode import encode
+from writer.enrich.pipeline import FAILED, enrich, steps
+from writer.enrich.place import Geo
+from writer.quarantine import Damaged
+from writer.salts import SaltBook
+from writer.sites import Site, SiteBook, read_sites
+from writer.store import Batch, Number, Read
+from writer.zones import Day
+
+log = logging.getLogger("writer")
+
+
+class Entry(NamedTuple):
+    """One entry of an edge's stream."""
+
+    edge: str
+    entry_id: bytes
+    fields: Mapping[bytes, bytes]
+
+
+class Preparer:
+    """Knows sites, days, salts and places. Not for two threads at once."""
+
+    def __init__(
+        self,
+        postgres_url: str,
+        private_keys: Mapping[str, PrivateKey],
+        geo: Geo,
+        clock: Clock,
+        rows_keep_days: int,
+    ) -> None:
+        self._url = postgres_url
+        self._private_keys = private_keys
+        self._geo = geo
+        self._pipeline = steps(geo)
+        self._clock = clock
+        self._rows_keep_days = rows_keep_days
+        self._connection: Connection[Any] | None = None
+        self._book = SiteBook()
+        self._by_id: dict[int, Site] = {}
+        self._days = DayBook()
+        self._salts = SaltBook(clock)
+
+    def prepare(self, entries: Sequence[Entry]) -> Read:
+        """Decode and enrich. Raises Unavailable when the database must be asked and is away."""
+        began = perf_counter()
+        opened, damaged = self._open(entries)
+        began = _note("open", began)
+        try:
+            self._refresh()
+            began = _note("sites", began)
+            found = [event for sealed in opened for event in read_drafts(sealed, self._book)]
+            began = _note("decode", began)
+            drafts = self._place_in_time([event for event in found if isinstance(event, Draft)])
+        except psycopg.Error as error:
+            self.close()
+            raise Unavailable(describe(error)) from error
+        _note("day", began)
+        unfit = [event for event in found if isinstance(event, Unfit)]
+        batches = self._batches(opened, drafts, unfit)
+        return Read(batches, damaged, len(entries) - len(batches) - len(damaged))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self, entries: Sequence[Entry]) -> tuple[list[Sealed], list[Damaged]]:
+        opened: dict[Number, Sealed] = {}
+        damaged: list[Damaged] = []
+        for edge, _, fields in entries:
+            try:
+                sealed = open_entry(edge, fields, self._private_keys)
+            except DamagedBatch as error:
+                damaged.append(Damaged(edge, fields, error.reason, error.detail))
+                continue
+            header = sealed.header
+            # An entry whose XADD was given up for lost may be there twice.
+            opened.setdefault((edge, header.boot, header.seq), sealed)
+        return list(opened.values()), damaged
+
+    def _refresh(self) -> None:
+        """Sites as of now: an event is judged by no older settings than those of its receipt."""
+        if self._connection is None:
+            self._connection = connect(self._url, autocommit=True)
+        book = read_sites(self._connection, self._book)
+        if book is not self._book:
+            self._book = book
+            self._by_id = {site.site_id: site for site in book.sites.values()}
+            self._days.hours.forget()
+        self._geo.reload()
+
+    def _place_in_time(self, drafts: list[Draft]) -> list[Draft]:
+        """Give each draft its day, hour, salt, and how far back its site keeps rows."""
+        assert self._connection is not None
+        days = [self._day(draft) for draft in drafts]
+        wanted = {
+            (draft.site_id, day.number): day
+            for draft, day in zip(drafts, days, strict=True)
+            if draft.ip
+        }
+        salts = self._salts.settle(
+            self._connection, [(site_id, day) for (site_id, _), day in wanted.items()]
+        )
+        now = self._clock()
+        kept = {site_id: self._kept_from(site_id, now) for site_id in {d.site_id for d in drafts}}
+        hours = self._days.hours
+        return [
+            replace(
+                draft,
+                day=day.number,
+                hour=hours.at(draft.site_id, self._by_id[draft.site_id].zones, draft.ts),
+                salt=salts.get((draft.site_id, day.number)) if draft.ip else None,
+                kept_from=kept[draft.site_id],
+            )
+            for draft, day in zip(drafts, days, strict=True)
+        ]
+
+    def _day(self, draft: Draft) -> Day:
+        known = self._days.find(draft.site_id, draft.ts)
+        if known is not None:
+            return known
+        assert self._connection is not None
+        return self._days.settle(self._connection, self._by_id[draft.site_id], draft.ts)
+
+    def _kept_from(self, site_id: int, now: int) -> int:
+        keep_days = self._by_id[site_id].settings[-1].keep_days or self._rows_keep_days
+        return now - keep_days * US_PER_DAY
+
+    def _batches(
+        self, opened: Sequence[Sealed], drafts: list[Draft], unfit: list[Unfit]
+    ) -> list[Batch]:
+        done = enrich(drafts, self._pipeline)
+        began = perf_counter()
+        batches = {
+            (header.edge, header.boot, header.seq): Batch(
+                header.edge, header.boot, header.seq, header.n, [], [], []
+            )
+            for header in (sealed.header for sealed in opened)
+        }
+        for draft in done.drafts:
+            self._encode_into(batches[draft.origin[:3]], draft)
+        for left in done.dropped:
+            batches[left.draft.origin[:3]].dropped.append(left)
+        for event in unfit + done.unfit:
+            batches[event.origin[:3]].unfit.append(event)
+        _note("encode", began)
+        return list(batches.values())
+
+    def _encode_into(self, batch: Batch, draft: Draft) -> None:
+        try:
+            batch.rows.append(encode(draft))
+        except Exception as error:
+            log.error("an event could not be encoded: %s", type(error).__name__)
+            why = SetAside(FAILED, f"encode: {type(error).__name__}")
+            batch.unfit.append(Unfit(draft.origin, why))
+
+
+def _note(step: str, began: float) -> float:
+    now = perf_counter()
+    WRITER_STEP_SECONDS.labels(step).inc(now - began)
+    return now

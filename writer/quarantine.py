@@ -1,0 +1,99 @@
+"""What could not become an event is kept, sealed, with the reason, where somebody can look.
+
+An event is kept as its envelope alone, sealed anew to the writer's own newest key; an entry
+that does not open as it came.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+from nacl.public import PrivateKey, SealedBox
+from psycopg import Cursor
+
+from shared.envelope import Envelope
+from writer.decode import Unfit
+from writer.zones import moment
+
+_PUT = """
+INSERT INTO quarantine
+  (edge, boot, seq, index, site, reason, detail, received_at, sealed, digest, commit_no)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (edge, digest) DO NOTHING
+"""
+
+
+class Damaged(NamedTuple):
+    """A stream entry that cannot be believed; ``detail`` holds nothing a client wrote."""
+
+    edge: str
+    fields: Mapping[bytes, bytes]
+    reason: str
+    detail: str
+
+
+class Kept(msgspec.Struct, array_like=True, frozen=True):
+    """``key``: id of the key it is sealed to. ``box``: the sealed msgpack of the envelope."""
+
+    key: str
+    box: bytes
+
+
+class Quarantine:
+    """Seals what is set aside and writes it down within a commit."""
+
+    def __init__(self, private_keys: Mapping[str, PrivateKey]) -> None:
+        self._private_keys = private_keys
+        self._key_id, newest = next(iter(private_keys.items()))
+        self._box = SealedBox(newest.public_key)
+
+    def put_events(self, cursor: Cursor[Any], unfit: list[Unfit], commit_no: int) -> None:
+        """Set single events aside."""
+        if unfit:
+            cursor.executemany(_PUT, [self._event_row(event, commit_no) for event in unfit])
+
+    def put_entries(self, cursor: Cursor[Any], damaged: list[Damaged], commit_no: int) -> None:
+        """Set whole entries aside; one that is there already is not kept twice."""
+        if damaged:
+            cursor.executemany(_PUT, [_entry_row(entry, commit_no) for entry in damaged])
+
+    def open(self, sealed: bytes) -> Envelope:
+        """The envelope of an event that was set aside. Raises KeyError, CryptoError."""
+        kept = msgspec.msgpack.decode(sealed, type=Kept)
+        packed = SealedBox(self._private_keys[kept.key]).decrypt(kept.box)
+        return msgspec.msgpack.decode(packed, type=Envelope)
+
+    def _event_row(self, unfit: Unfit, commit_no: int) -> tuple[object, ...]:
+        origin, why = unfit
+        return (
+            origin.edge,
+            origin.boot,
+            origin.seq,
+            origin.nth,
+            _storable(origin.envelope.site),
+            why.reason,
+            _storable(why.detail),
+            moment(origin.envelope.received_at),
+            self._seal(unfit),
+            None,
+            commit_no,
+        )
+
+    def _seal(self, unfit: Unfit) -> bytes:
+        origin = unfit.origin
+        alone = msgspec.structs.replace(origin.envelope, first=origin.nth, taken=[origin.taken])
+        box = self._box.encrypt(msgspec.msgpack.encode(alone))
+        return msgspec.msgpack.encode(Kept(self._key_id, box))
+
+
+def _entry_row(entry: Damaged, commit_no: int) -> tuple[object, ...]:
+    packed = msgspec.msgpack.encode(dict(entry.fields))
+    digest = blake2b(packed, digest_size=16).digest()
+    detail = _storable(entry.detail)
+    nothing = (None, None, None, "")
+    return (entry.edge, *nothing, entry.reason, detail, None, packed, digest, commit_no)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd")

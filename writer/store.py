@@ -1,0 +1,268 @@
+"""One transaction a read: all of it is stored, or nothing is.
+
+What is stored already is known by its batch's number, an event by its client id or, where the
+event id is derived from that, by the unique index itself.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import Connection, Cursor
+
+from writer.arrays import register
+from writer.client_ids import claim
+from writer.database import DataRefused, Unavailable, connect, is_collision, translate
+from writer.decode import Unfit
+from writer.draft import SetAside
+from writer.encode import COLUMNS, Row, payload
+from writer.enrich.pipeline import Left
+from writer.quarantine import Damaged, Quarantine
+from writer.zones import as_date, moment
+
+log = logging.getLogger("writer")
+
+REFUSED = "refused_by_database"
+_TRIES = 5
+
+_PUT_BATCH = """
+INSERT INTO batch (edge, boot, seq, n, commit_no)
+SELECT edge, boot, seq, n, %s FROM unnest(%s::text[], %s::int8[], %s::int8[], %s::int4[])
+  AS b (edge, boot, seq, n) ORDER BY edge, boot, seq
+ON CONFLICT DO NOTHING RETURNING edge, boot, seq
+"""
+_MAKE_INCOMING = "CREATE TEMP TABLE IF NOT EXISTS incoming (LIKE events) ON COMMIT DELETE ROWS"
+_COPY_EVENTS = f"COPY events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+_COPY_INCOMING = f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+_PUT_INCOMING = """
+INSERT INTO events SELECT * FROM incoming ORDER BY site_id, ts, event_id, received_at
+ON CONFLICT (site_id, ts, event_id) DO NOTHING
+"""
+_EMPTY_INCOMING = "DELETE FROM incoming"
+_PUT_DROPPED = """
+INSERT INTO dropped (site_id, day, reason, events) VALUES (%s, %s, %s, %s)
+ON CONFLICT (site_id, day, reason) DO UPDATE SET events = dropped.events + excluded.events
+"""
+_CLOSE = "UPDATE commits SET events = %s, first_ts = %s, last_ts = %s WHERE commit_no = %s"
+
+
+Number = tuple[str, int, int]
+"""(edge, boot, seq): what the ledger knows a batch by."""
+
+
+class Batch(NamedTuple):
+    """One batch, ready to be stored. ``n``: its events, whatever became of them."""
+
+    edge: str
+    boot: int
+    seq: int
+    n: int
+    rows: list[Row]
+    dropped: list[Left]
+    unfit: list[Unfit]
+
+    @property
+    def number(self) -> Number:
+        """What the ledger knows it by."""
+        return self.edge, self.boot, self.seq
+
+
+class Read(NamedTuple):
+    """What one transaction stores. ``repeated``: entries that held a batch a second time."""
+
+    batches: list[Batch]
+    damaged: list[Damaged]
+    repeated: int = 0
+
+
+class Outcome(NamedTuple):
+    """Counts of what became of a read; ``quarantined`` by reason."""
+
+    commit_no: int
+    new_batches: int
+    repeated_batches: int
+    stored: int
+    duplicate: int
+    dropped: int
+    quarantined: Counter[str]
+
+
+class Store:
+    """One connection that commits read after read. Not for two threads at once."""
+
+    def __init__(self, postgres_url: str, quarantine: Quarantine) -> None:
+        self._url = postgres_url
+        self._quarantine = quarantine
+        self._connection: Connection[Any] | None = None
+
+    def put(self, read: Read) -> list[Outcome]:
+        """Store a read: in one transaction, or where the database refuses its data batch by batch.
+
+        Raises Unavailable; then nothing, or some of the batches, is stored, and the same read
+        may be put again.
+        """
+        try:
+            return [self._commit(lambda cursor: self._put_all(cursor, read))]
+        except DataRefused:
+            log.warning("the database refused data; storing batch by batch")
+        outcomes = [self._put_one(batch) for batch in read.batches]
+        if read.damaged:
+            rest = Read([], read.damaged)
+            outcomes.append(self._commit(lambda cursor: self._put_all(cursor, rest)))
+        return outcomes
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _put_one(self, batch: Batch) -> Outcome:
+        read = Read([batch], [])
+        try:
+            return self._commit(lambda cursor: self._put_all(cursor, read))
+        except DataRefused:
+            return self._commit(lambda cursor: self._put_each(cursor, batch))
+
+    def _commit(self, work: Callable[[Cursor[Any]], Outcome]) -> Outcome:
+        for left in reversed(range(_TRIES)):
+            try:
+                connection = self._connected()
+                with connection.transaction(), connection.cursor() as cursor:
+                    return work(cursor)
+            except psycopg.Error as error:
+                if is_collision(error) and left:
+                    continue
+                meaning = translate(error)
+                if isinstance(meaning, Unavailable):
+                    # A connection in doubt is not used again.
+                    self.close()
+                raise meaning from error
+        raise AssertionError("unreachable")
+
+    def _connected(self) -> Connection[Any]:
+        if self._connection is None:
+            self._connection = connect(self._url)
+            register(self._connection)
+            with self._connection.transaction():
+                self._connection.execute(_MAKE_INCOMING)
+        return self._connection
+
+    def _put_all(self, cursor: Cursor[Any], read: Read) -> Outcome:
+        commit_no = _open_commit(cursor)
+        batches = _put_batches(cursor, read.batches, commit_no)
+        rows = [row for batch in batches for row in batch.rows]
+        unfit = [event for batch in batches for event in batch.unfit]
+        stored = _put_rows(cursor, rows, commit_no)
+        self._quarantine.put_entries(cursor, read.damaged, commit_no)
+        return self._finish(cursor, read, batches, unfit, stored, commit_no)
+
+    def _put_each(self, cursor: Cursor[Any], batch: Batch) -> Outcome:
+        """One savepoint an event: whatever the database refuses goes to the quarantine."""
+        commit_no = _open_commit(cursor)
+        batches = _put_batches(cursor, [batch], commit_no)
+        unfit = [event for new in batches for event in new.unfit]
+        stored = _Stored(0, [])
+        for row in [row for new in batches for row in new.rows]:
+            try:
+                with cursor.connection.transaction():
+                    stored = stored.plus(_put_rows(cursor, [row], commit_no))
+            except psycopg.Error as error:
+                refused = translate(error)
+                if not isinstance(refused, DataRefused):
+                    raise
+                why = SetAside(REFUSED, refused.sqlstate)
+                unfit.append(Unfit(row.draft.origin, why))
+        return self._finish(cursor, Read([batch], []), batches, unfit, stored, commit_no)
+
+    def _finish(
+        self,
+        cursor: Cursor[Any],
+        read: Read,
+        batches: Sequence[Batch],
+        unfit: list[Unfit],
+        stored: "_Stored",
+        commit_no: int,
+    ) -> Outcome:
+        self._quarantine.put_events(cursor, unfit, commit_no)
+        dropped = [left for batch in batches for left in batch.dropped]
+        _put_dropped(cursor, dropped)
+        first, last = min(stored.touched, default=None), max(stored.touched, default=None)
+        range_of_ts = (first and moment(first), last and moment(last))
+        cursor.execute(_CLOSE, (stored.events, *range_of_ts, commit_no))
+        rows = sum(len(batch.rows) for batch in batches)
+        refused = sum(event.why.reason == REFUSED for event in unfit)
+        reasons = [event.why.reason for event in unfit] + [bad.reason for bad in read.damaged]
+        return Outcome(
+            commit_no=commit_no,
+            new_batches=len(batches),
+            repeated_batches=len(read.batches) - len(batches) + read.repeated,
+            stored=stored.events,
+            duplicate=rows - refused - stored.events,
+            dropped=len(dropped),
+            quarantined=Counter(reasons),
+        )
+
+
+class _Stored(NamedTuple):
+    """``touched``: when each row happened that came or went."""
+
+    events: int
+    touched: list[int]
+
+    def plus(self, other: "_Stored") -> "_Stored":
+        return _Stored(self.events + other.events, self.touched + other.touched)
+
+
+def _open_commit(cursor: Cursor[Any]) -> int:
+    row = cursor.execute("SELECT open_commit()").fetchone()
+    if row is None:
+        raise Unavailable("no commit number")
+    return int(row[0])
+
+
+def _put_batches(cursor: Cursor[Any], batches: Sequence[Batch], commit_no: int) -> list[Batch]:
+    """The batches that are new, each once."""
+    if not batches:
+        return []
+    edges, boots, seqs, ns = zip(*((b.edge, b.boot, b.seq, b.n) for b in batches), strict=True)
+    cursor.execute(_PUT_BATCH, (commit_no, list(edges), list(boots), list(seqs), list(ns)))
+    by_number = {batch.number: batch for batch in reversed(batches)}
+    return [by_number[edge, boot, seq] for edge, boot, seq in cursor.fetchall()]
+
+
+def _put_rows(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> _Stored:
+    standing, gone_ts = claim(cursor, rows, commit_no)
+    counted = [row for row in standing if not row.draft.is_derived]
+    derived = [row for row in standing if row.draft.is_derived]
+    _copy(cursor, _COPY_EVENTS, counted, commit_no)
+    stored = len(counted) + _put_derived(cursor, derived, commit_no)
+    return _Stored(stored, [row.draft.ts for row in standing] + gone_ts)
+
+
+def _put_derived(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> int:
+    """Rows whose event id may be there already; returns how many were not."""
+    if not rows:
+        return 0
+    _copy(cursor, _COPY_INCOMING, rows, commit_no)
+    cursor.execute(_PUT_INCOMING)
+    stored = cursor.rowcount
+    cursor.execute(_EMPTY_INCOMING)
+    return stored
+
+
+def _copy(cursor: Cursor[Any], statement: str, rows: Sequence[Row], commit_no: int) -> None:
+    if rows:
+        with cursor.copy(statement) as copy:
+            copy.write(payload(rows, commit_no))
+
+
+def _put_dropped(cursor: Cursor[Any], dropped: Iterable[Left]) -> None:
+    counts = Counter((left.draft.site_id, left.draft.day, left.why.reason) for left in dropped)
+    values = [
+        (site_id, as_date(day), reason, n) for (site_id, day, reason), n in sorted(counts.items())
+    ]
+    if values:
+        cursor.executemany(_PUT_DROPPED, values)
