@@ -139,6 +139,9 @@ class WriterSettings(_Core, frozen=True, kw_only=True):
     geo_dir: Annotated[Path, _about("folder of the mmdb files", "folder")] = Path(
         "/var/lib/millrace/geo"
     )
+    rows_keep_days: Annotated[
+        int, Meta(ge=1), _about("days that rows are kept where a site says nothing else", "days")
+    ] = 1095
 
 
 class JobsSettings(_Core, frozen=True, kw_only=True):
