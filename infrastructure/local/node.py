@@ -13,6 +13,14 @@ from infrastructure.progress import step
 
 _LOCK = Path(__file__).parents[1] / "node-requirements.txt"
 
+_ADVICE = {
+    "ENOSPC": "free some space on that disk",
+    **dict.fromkeys(
+        ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH"),
+        "check the network and npm's settings, and try again",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Node:
@@ -36,8 +44,15 @@ class Node:
                 check=False,
             )
         if ran.returncode:
-            end = "\n".join(ran.stdout.strip().splitlines()[-25:])
-            raise Problem(f"npm {arguments[0]} failed in {folder}:\n{end}")
+            raise _problem(arguments[0], folder, ran.stdout)
+
+
+def _problem(command: str, folder: Path, output: str) -> Problem:
+    for code, advice in _ADVICE.items():
+        if code in output:
+            return Problem(f"npm {command} failed in {folder} ({code}): {advice}.")
+    end = "\n".join(output.strip().splitlines()[-25:])
+    return Problem(f"npm {command} failed in {folder}:\n{end}")
 
 
 def find_node() -> Node:
