@@ -50,8 +50,9 @@ def environment(lock: Path) -> Path:
 
 
 def _key(lock: Path) -> str:
-    parts = [lock.read_bytes(), sys.version.encode(), platform.platform().encode()]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    machine = (platform.machine(), *platform.libc_ver())
+    interpreter = "\0".join((sys.version, sys.base_prefix, *machine))
+    return hashlib.sha256(lock.read_bytes() + interpreter.encode()).hexdigest()[:16]
 
 
 def _make(folder: Path, lock: Path) -> None:

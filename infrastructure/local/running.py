@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from infrastructure.local.folders import state_folder
+from infrastructure.local.post import Post
 
 PURPOSES = ("up", "demo")
 _FILE = "settings.json"
@@ -25,7 +26,10 @@ def drop_running(folder: Path) -> None:
 
 
 def read_running(folder: Path) -> dict[str, str] | None:
+    """The settings in force in `folder`; None when nothing runs there, whatever was left behind."""
     path = folder / _FILE
+    if Post(folder).pid() is None:
+        return None
     return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else None
 
 

@@ -1,18 +1,14 @@
 """The process behind `up`: starts the product, keeps it running, ends it when told to."""
 
-import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from infrastructure.local.folders import make_folder, state_folder
+from infrastructure.local.folders import state_folder
 from infrastructure.local.installation import open_installation
+from infrastructure.local.post import Post
 from infrastructure.local.product import Product, make_product
 from infrastructure.local.stack import local_stack
 from infrastructure.manifest import read_manifest
@@ -21,51 +17,6 @@ from shared.settings import BadSettings
 
 PURPOSE = "up"
 _LOOK_EVERY_S = 1.0
-
-
-@dataclass(frozen=True)
-class Post:
-    """Where a supervisor of one purpose can be found: a locked file with its process id."""
-
-    folder: Path
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "supervisor.log"
-
-    @property
-    def is_ready(self) -> bool:
-        return (self.folder / "settings.json").exists()
-
-    def pid(self) -> int | None:
-        """The process id of the supervisor that holds this post now."""
-        try:
-            with self._file.open() as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return None
-        except BlockingIOError:
-            text = self._file.read_text()
-            return int(text) if text else 0
-        return None
-
-    @contextmanager
-    def held(self) -> Iterator[IO[str]]:
-        """Hold the post; Problem when another supervisor of this checkout does."""
-        make_folder(self.folder)
-        with self._file.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Problem("It is up already: see `./run status`.") from error
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield file
-
-    @property
-    def _file(self) -> Path:
-        return self.folder / "supervisor.pid"
 
 
 class _Told(Exception):

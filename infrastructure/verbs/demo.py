@@ -18,10 +18,11 @@ from infrastructure.demo.screen import Screen, account_table
 from infrastructure.local.folders import state_folder
 from infrastructure.local.frontend import build_front_ends
 from infrastructure.local.installation import Installation, open_installation
+from infrastructure.local.post import Post
 from infrastructure.local.product import Product, make_product
 from infrastructure.local.server_programs import prepare_servers
 from infrastructure.local.stack import local_stack
-from infrastructure.local.supervisor import Post, given_settings
+from infrastructure.local.supervisor import given_settings
 from infrastructure.manifest import read_manifest
 from infrastructure.progress import step
 

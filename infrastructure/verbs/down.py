@@ -7,7 +7,8 @@ import time
 import click
 
 from infrastructure.local.folders import state_folder
-from infrastructure.local.supervisor import PURPOSE, Post
+from infrastructure.local.post import Post
+from infrastructure.local.supervisor import PURPOSE
 from infrastructure.problem import Problem
 from infrastructure.progress import console, step
 

@@ -9,9 +9,10 @@ import click
 from infrastructure.local.folders import CHECKOUT, make_folder, state_folder
 from infrastructure.local.frontend import build_front_ends
 from infrastructure.local.installation import read_installation
-from infrastructure.local.running import read_running
+from infrastructure.local.post import Post
+from infrastructure.local.running import drop_running, read_running
 from infrastructure.local.server_programs import prepare_servers
-from infrastructure.local.supervisor import PURPOSE, Post, supervise
+from infrastructure.local.supervisor import PURPOSE, supervise
 from infrastructure.problem import Problem
 from infrastructure.progress import console, step
 
@@ -37,7 +38,7 @@ def command(foreground: bool, free_ports: bool) -> None:
 
 
 def _start(post: Post, options: list[str]) -> None:
-    make_folder(post.folder)
+    drop_running(make_folder(post.folder))
     with post.log.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "infrastructure.local.supervisor", *options],
@@ -49,7 +50,7 @@ def _start(post: Post, options: list[str]) -> None:
         )
     with step("Starting servers and services"):
         deadline = time.monotonic() + _READY_WITHIN_S
-        while not post.is_ready:
+        while not read_running(post.folder):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise Problem(post.log.read_text().strip() or f"It did not start: see {post.log}.")
             time.sleep(_POLL_S)
