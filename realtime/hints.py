@@ -10,13 +10,13 @@ from shared.redis_connection import connect
 CHANNEL = "commits"
 
 _REPLY_S = 5.0
-_LISTEN_S = 2.0
+_LISTEN_S = 1.0
 _AGAIN_S = 0.5
 
 
 async def listen(primary_url: str, wake: Callable[[], None]) -> None:
     """Call ``wake`` at every announcement, for ever; a primary that is down is tried again."""
-    while True:
+    while not _is_cancelled():
         try:
             await _listen_once(primary_url, wake)
         except (RedisError, OSError, TimeoutError):
@@ -27,7 +27,7 @@ async def _listen_once(primary_url: str, wake: Callable[[], None]) -> None:
     async with connect(primary_url, _REPLY_S) as client, client.pubsub() as subscription:
         await subscription.subscribe(CHANNEL)
         unanswered = 0
-        while unanswered < 2:
+        while unanswered < 2 and not _is_cancelled():
             message = await subscription.get_message(timeout=_LISTEN_S)
             if message is None:
                 # A connection that died without a word would be waited on for ever.
@@ -37,3 +37,9 @@ async def _listen_once(primary_url: str, wake: Callable[[], None]) -> None:
                 unanswered = 0
             if message is not None and message["type"] == "message":
                 wake()
+
+
+def _is_cancelled() -> bool:
+    """redis-py can swallow a cancellation that meets it while it connects (#2665)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
