@@ -1,5 +1,6 @@
 """What the beacon endpoint says: statuses, bodies, and CORS headers on all of them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -94,8 +95,12 @@ async def send_answer(send: Send, answer: Answer, origin: bytes | None) -> None:
     headers = [*answer.headers, *cors(origin)]
     if answer.body:
         headers += (_JSON, (b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+    except RuntimeError:
+        # uvloop's word for a client that has just hung up; uvicorn hears of it a turn later.
+        await asyncio.sleep(0)
 
 
 def fault_codes(faults: Sequence[Fault]) -> list[str]:

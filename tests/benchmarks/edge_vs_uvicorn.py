@@ -1,0 +1,47 @@
+"""`edge_vs_uvicorn`: beacons acknowledged after fsync a second, one worker on one core, as a share
+of what bare uvicorn answers with the same requests on the same core."""
+
+from statistics import median
+
+from tests.benchmarks.context import Context
+from tests.benchmarks.edge_bench import PAIRS, SECONDS, load_edge, pinned_bare, pinned_edge, singles
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.http_load import Run, load
+
+
+def run(context: Context) -> list[Figure]:
+    """The ratio, and the CPU time of one event beside it."""
+    requests = singles()
+    pairs: list[tuple[Run, Run]] = []
+    with pinned_edge(context) as (edge, edge_pid), pinned_bare() as (bare_port, bare_pid):
+        load_edge(context, edge, edge_pid, requests, 1)
+        for _ in range(PAIRS):
+            bare = load(bare_port, requests, SECONDS, bare_pid)
+            ours = load_edge(context, edge, edge_pid, requests, 1)
+            context.say(
+                f"  edge {ours.per_s:,.0f}/s ({ours.busy:.0%} busy)  "
+                f"uvicorn {bare.per_s:,.0f}/s ({bare.busy:.0%} busy)"
+            )
+            pairs.append((ours, bare))
+    return [_ratio(pairs), _cpu(pairs)]
+
+
+def _ratio(pairs: list[tuple[Run, Run]]) -> Figure:
+    ratios = [ours.per_s / bare.per_s for ours, bare in pairs]
+    detail = {
+        "edge_per_s": median(ours.per_s for ours, _ in pairs),
+        "uvicorn_per_s": median(bare.per_s for _, bare in pairs),
+        "edge_busy": min(ours.busy for ours, _ in pairs),
+        "uvicorn_busy": min(bare.busy for _, bare in pairs),
+        "acknowledged_and_stored": sum(ours.requests for ours, _ in pairs),
+        "cpu_ratio": median(bare.cpu_us / ours.cpu_us for ours, bare in pairs),
+    }
+    return Figure("edge_vs_uvicorn", median(ratios), min(ratios), max(ratios), "", detail)
+
+
+def _cpu(pairs: list[tuple[Run, Run]]) -> Figure:
+    costs = [ours.cpu_us for ours, _ in pairs]
+    bare = median(bare.cpu_us for _, bare in pairs)
+    return Figure(
+        "edge_cpu_us", median(costs), min(costs), max(costs), "us/event", {"uvicorn_us": bare}
+    )
