@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from infrastructure.problem import Problem
 
 PRIMARY_SETTING = "MILLRACE_PRIMARY_URL"
 SPOOL_SETTING = "MILLRACE_SPOOL_URL"
 POSTGRES_SETTING = "MILLRACE_POSTGRES_URL"
 SERVER_SETTINGS = (PRIMARY_SETTING, SPOOL_SETTING, POSTGRES_SETTING)
+_ASK_WITHIN_S = 5
 
 
 class Server(Protocol):
@@ -37,7 +43,22 @@ class GivenServer:
         return True
 
     def start(self) -> None:
-        """It runs already."""
+        """It should run already: Problem when it does not answer."""
+        try:
+            self._ask()
+        except (psycopg.Error, redis.RedisError, ValueError) as error:
+            raise Problem(
+                f"The server in {self.setting} does not answer ({type(error).__name__}): start it, "
+                f"or unset {self.setting} to use one of our own."
+            ) from error
+
+    def _ask(self) -> None:
+        if self.url.startswith("postgres"):
+            psycopg.connect(self.url, connect_timeout=_ASK_WITHIN_S).close()
+        else:
+            options = {"socket_timeout": _ASK_WITHIN_S, "socket_connect_timeout": _ASK_WITHIN_S}
+            with redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0), **options) as client:
+                client.ping()
 
     def stop(self) -> None:
         """It is not ours to stop at the end."""

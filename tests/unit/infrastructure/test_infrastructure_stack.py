@@ -14,8 +14,10 @@ import redis
 
 from infrastructure.local.child import Child
 from infrastructure.local.folders import CHECKOUT
+from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.redis_server import RedisServer
+from infrastructure.local.server import GivenServer
 from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
 from infrastructure.problem import Problem
 
@@ -94,6 +96,21 @@ def test_servers_named_in_the_environment_are_used_and_not_made_to_fail(scratch:
     assert (given.primary_url, given.spool_url) == ("redis://one", "redis://two")
     with pytest.raises(Problem, match="unset MILLRACE_PRIMARY_URL"):
         given.primary.pause()
+
+
+@pytest.mark.parametrize(
+    ("setting", "scheme"),
+    [("MILLRACE_PRIMARY_URL", "redis"), ("MILLRACE_POSTGRES_URL", "postgresql")],
+)
+def test_a_named_server_that_does_not_answer_is_named(setting: str, scheme: str) -> None:
+    nowhere = GivenServer(f"{scheme}://127.0.0.1:{free_ports(1)[0]}/0", setting)
+    with pytest.raises(Problem, match=f"in {setting} does not answer"):
+        nowhere.start()
+
+
+def test_a_named_server_that_answers_is_left_as_it_is(stack: LocalStack) -> None:
+    for url in (stack.primary_url, stack.postgres_url):
+        GivenServer(url, "MILLRACE_ANY_URL").start()
 
 
 _PARENT = """
