@@ -53,6 +53,9 @@ class _Assets(StaticFiles):
         self._folder = folder
         self._cache_control = cache_control
 
+    async def check_config(self) -> None:
+        """A folder that is not there holds no files; that is all."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         if "\0" in path or not self._folder.is_dir():
             raise HTTPException(404)

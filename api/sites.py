@@ -107,7 +107,7 @@ async def put_settings(
         value = getattr(checked, name)
         await _drop_upcoming(db, found.site_id, name, now)
         if value != getattr(found.settings, name):
-            valid_from = _takeover(found, value, now) if name == TIME_ZONE else now
+            valid_from = takeover(found.zone, ZoneInfo(value), now) if name == TIME_ZONE else now
             await _put_setting(db, found.site_id, name, value, valid_from)
     return await read_site(db, found.key, now)
 
@@ -182,17 +182,6 @@ def _check_numbers(settings: SiteSettings) -> None:
 
 def _bad(setting: str, message: str) -> Refusal:
     return Refusal(Code.BAD_VALUE, message, field=setting)
-
-
-def _takeover(found: Site, zone: str, now: datetime) -> datetime:
-    valid_from = takeover(found.zone, ZoneInfo(zone), now)
-    if valid_from is None:
-        raise _bad(
-            TIME_ZONE,
-            f"{zone} is more than a day behind {found.settings.time_zone}: "
-            "change to a zone between the two first",
-        )
-    return valid_from
 
 
 def _site(row: Mapping[Any, Any], history: Sequence[Upcoming], now: datetime) -> Site:

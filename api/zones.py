@@ -8,6 +8,9 @@ zoneinfo.reset_tzpath(to=())
 
 NAMES = frozenset(zoneinfo.available_timezones())
 
+MARGIN = timedelta(minutes=10)
+"""Events may be some minutes ahead of the clock: they must not have begun that day already."""
+
 _DAY = timedelta(days=1)
 
 
@@ -16,16 +19,10 @@ def midnight(zone: ZoneInfo, day: date) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def takeover(old: ZoneInfo, new: ZoneInfo, now: datetime) -> datetime | None:
-    """When a site's new zone begins to hold, in UTC: at a midnight of its own after ``now``
-    at which no later day has begun in the old zone, so that days never run backwards.
-
-    None where the new zone is more than a day behind: no such midnight comes.
-    """
-    today = now.astimezone(new).date()
-    for offset in (1, 2, 3):
-        day = today + offset * _DAY
-        starts_at = midnight(new, day)
-        if starts_at > now and starts_at.astimezone(old).date() <= day:
-            return starts_at
-    return None
+def takeover(old: ZoneInfo, new: ZoneInfo, now: datetime) -> datetime:
+    """When a site's new zone begins to hold, in UTC: at its first midnight that begins a later
+    day than any begun in the old zone. The old zone's last day lasts until then."""
+    soon = now + MARGIN
+    begun = soon.astimezone(old).date()
+    day = max(begun, soon.astimezone(new).date()) + _DAY
+    return midnight(new, day)
