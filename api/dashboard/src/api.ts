@@ -1,0 +1,69 @@
+/** The API as the pages use it. Every call throws ApiFault, with the API's own code. */
+
+export class ApiFault extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface Site {
+  key: string;
+}
+
+interface Ticket {
+  ticket: string;
+  url: string;
+}
+
+export async function readSession(): Promise<string | null> {
+  try {
+    return (await call<{ email: string }>("GET", "/api/session")).email;
+  } catch (fault) {
+    if (fault instanceof ApiFault && fault.code === "unauthenticated") return null;
+    throw fault;
+  }
+}
+
+export async function openSession(email: string, password: string): Promise<string> {
+  return (await call<{ email: string }>("POST", "/api/session", { email, password })).email;
+}
+
+export const closeSession = (): Promise<void> => call("DELETE", "/api/session");
+
+export async function readSites(): Promise<Site[]> {
+  return (await call<{ sites: Site[] }>("GET", "/api/sites")).sites;
+}
+
+/** The address of a live connection; it works once, within a minute. */
+export async function makeLiveUrl(site: string): Promise<string> {
+  return (await call<Ticket>("POST", "/api/live/ticket", { site })).url;
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const request: RequestInit = { method, headers: { accept: "application/json" } };
+  if (body !== undefined) {
+    request.body = JSON.stringify(body);
+    request.headers = { ...request.headers, "content-type": "application/json" };
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, request);
+  } catch {
+    throw new ApiFault("network", path);
+  }
+  const text = await response.text();
+  if (!response.ok) throw readFault(text);
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+function readFault(text: string): ApiFault {
+  try {
+    const { code, message } = JSON.parse(text).error;
+    return new ApiFault(String(code), String(message));
+  } catch {
+    return new ApiFault("unexpected", text.slice(0, 200));
+  }
+}
