@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 
 from shared.logs import set_up_logs
 from shared.ops import OpsServer
-from shared.settings import BadSettings, WriterSettings, load
+from shared.settings import BadSettings, WriterSettings, load, variable
 from writer.app import Writer
+from writer.port import PortTaken, take_port
 
 log = logging.getLogger("writer")
 
@@ -17,13 +19,13 @@ log = logging.getLogger("writer")
 _SWITCH_INTERVAL_S = 0.0005
 
 
-async def _serve(settings: WriterSettings) -> None:
+async def _serve(settings: WriterSettings, listening: socket.socket) -> None:
     writer = Writer(settings)
     ops = OpsServer(writer.readiness, settings.ops_host, settings.writer_port)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, writer.consumer.stop)
-    serving = asyncio.create_task(ops.serve())
+    serving = asyncio.create_task(ops.serve(sockets=[listening]))
     log.info("writer %s starts", settings.writer_name)
     try:
         await writer.run()
@@ -38,12 +40,16 @@ def main() -> int:
     """Run until SIGTERM. Returns the exit code."""
     try:
         settings = load(WriterSettings, os.environ)
+        listening = take_port(settings.ops_host, settings.writer_port, variable("writer_port"))
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 2
+    except PortTaken as error:
+        print(error, file=sys.stderr)
+        return 1
     set_up_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, listening))
     return 0
 
 

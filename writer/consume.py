@@ -81,25 +81,28 @@ class Consumer:
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="writer")
+        self._storing: asyncio.Task[None] | None = None
         self._blocked = False
         self.database_up = False
         self.primary_up = False
 
     async def run(self) -> None:
         """Until ``stop``; the transaction under way is finished first."""
-        storing: asyncio.Task[None] | None = None
         try:
             while entries := await self._next_entries():
                 read = await self._insist(partial(self._preparer.prepare, entries))
-                if storing is not None:
-                    await storing
-                storing = None
+                await self._finish_storing()
                 if read is not None:
-                    storing = asyncio.create_task(self._put(read, entries))
+                    self._storing = asyncio.create_task(self._put(read, entries))
+                    self._storing.add_done_callback(lambda _: self._arrived.set())
+            await self._finish_storing()
         finally:
-            if storing is not None:
-                await storing
             await self._end()
+
+    async def _finish_storing(self) -> None:
+        if self._storing is not None:
+            await self._storing
+            self._storing = None
 
     def stop(self) -> None:
         """Ask ``run`` to return."""
@@ -165,6 +168,9 @@ class Consumer:
     async def _next_entries(self) -> list[Entry]:
         """What the next transaction takes; waits for it. Empty when stopping."""
         while not self._stopping.is_set():
+            if self._storing is not None and self._storing.done():
+                # Whatever went wrong there must be heard of, even if nothing comes after it.
+                await self._finish_storing()
             entries = self._take()
             if entries:
                 self._room.set()

@@ -107,9 +107,7 @@ def test_text_of_four_byte_characters_in_every_field_is_stored(database: str, pi
     assert standing(database, "title, name") == [(long[:75], long[:30])]
 
 
-def test_what_the_database_refuses_goes_to_the_quarantine_alone(
-    database: str, pipe: Pipe
-) -> None:
+def test_what_the_database_refuses_goes_to_the_quarantine_alone(database: str, pipe: Pipe) -> None:
     rows_to_refuse = (
         "alter table events add constraint no_poison check (title <> 'poison')",
         "select 1",
