@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, ip_network
 from typing import NamedTuple
 
@@ -35,13 +36,20 @@ class Networks:
 
     def __contains__(self, client: object) -> bool:
         assert isinstance(client, Client)
-        return any(
-            is_v4 == client.is_v4 and client.number & mask == start
-            for is_v4, mask, start in self._masked
-        )
+        _, number, client_is_v4 = client
+        for is_v4, mask, start in self._masked:
+            if is_v4 == client_is_v4 and number & mask == start:
+                return True
+        return False
 
     def __bool__(self) -> bool:
         return bool(self._masked)
+
+
+@lru_cache(maxsize=4_096)
+def read_peer(text: str) -> Client:
+    """The address at the other end of a connection: proxies and busy clients come again."""
+    return read_client(text) or NOBODY
 
 
 def read_client(text: str) -> Client | None:
@@ -60,12 +68,13 @@ def read_client(text: str) -> Client | None:
 
 def find_client(peer: str, forwarded: str, trusted: Networks) -> Client:
     """Read X-Forwarded-For from the right for as long as the hop that wrote it is trusted."""
-    client = read_client(peer) or NOBODY
+    client = read_peer(peer)
     if not forwarded or not trusted:
         return client
     hops = forwarded.split(",")
     while hops and client in trusted:
-        before = read_client(_without_port(hops.pop().strip()))
+        hop = hops.pop().strip()
+        before = read_client(hop) or read_client(_without_port(hop))
         if before is None:
             break
         client = before

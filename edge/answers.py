@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 from starlette.types import Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from edge.drops import Drop
 from shared.beacon_reader import Reading
@@ -30,6 +32,11 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: tuple[Header, ...] = ()
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends with it."""
+        return _CLOSE in self.headers
 
 
 def accepted(reading: Reading, receipts: Sequence[str | None]) -> Answer:
@@ -101,6 +108,25 @@ async def send_answer(send: Send, answer: Answer, origin: bytes | None) -> None:
     except RuntimeError:
         # uvloop's word for a client that has just hung up; uvicorn hears of it a turn later.
         await asyncio.sleep(0)
+
+
+def render(answer: Answer, origin: bytes | None, *, keep_alive: bool) -> bytes:
+    """The whole response as it goes over the wire."""
+    extra = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
+    if not keep_alive and not answer.closes:
+        extra += b"connection: close\r\n"
+    return b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\n%b\r\n%b" % (
+        STATUS_LINE[answer.status],
+        _cors_lines(origin),
+        len(answer.body),
+        extra,
+        answer.body,
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _cors_lines(origin: bytes | None) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in cors(origin)])
 
 
 def fault_codes(faults: Sequence[Fault]) -> list[str]:

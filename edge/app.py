@@ -31,8 +31,8 @@ class EdgeApp:
     """An ASGI application; beacons skip the routing for speed."""
 
     def __init__(self, settings: EdgeSettings, intake: Intake, lifespan: Lifespan) -> None:
-        self._path = settings.edge_path
-        self._intake = intake
+        self.path = settings.edge_path
+        self.intake = intake
         self._routes = Starlette(
             routes=[
                 Route(settings.edge_path, _preflight, methods=["OPTIONS"]),
@@ -45,7 +45,7 @@ class EdgeApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == self._path:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == self.path:
             await self._beacon(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._routes(scope, receive, send)
@@ -54,18 +54,18 @@ class EdgeApp:
 
     async def _beacon(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._intake.post(scope, receive)
+            answer = await self.intake.post(scope, receive)
         except Disconnected:
             return
         except Exception as error:
-            answer = _surprise(error)
+            answer = surprise(error)
         await send_answer(send, answer, _origin(scope))
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._routes(scope, receive, send)
         except Exception as error:
-            await send_answer(send, _surprise(error), _origin(scope))
+            await send_answer(send, surprise(error), _origin(scope))
 
 
 async def _preflight(request: Request) -> Response:
@@ -98,7 +98,8 @@ def _origin(scope: Scope) -> bytes | None:
     return next((value for name, value in scope["headers"] if name == b"origin"), None)
 
 
-def _surprise(error: Exception) -> Answer:
+def surprise(error: Exception) -> Answer:
+    """The answer to a fault of ours."""
     # The message of an exception may hold what the client sent; where it was raised does not.
     where = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s while answering\n%s", type(error).__name__, where)

@@ -22,6 +22,20 @@ Flushed = Callable[[Stored, int, float], None]
 """Told of every stored batch: where, how many events, and the seconds it took."""
 
 
+Done = Callable[[int | None], None]
+"""Takes the number of the batch once it is fsynced, or None when it was given up; never raises."""
+
+
+def tell(known: "asyncio.Future[int | None]") -> Done:
+    """For one who awaits it, and may have gone away meanwhile."""
+
+    def done(seq: int | None) -> None:
+        if not known.done():
+            known.set_result(seq)
+
+    return done
+
+
 class GivenUp(Exception):
     """The batch was stored nowhere; its beacons are answered with a 503."""
 
@@ -29,11 +43,11 @@ class GivenUp(Exception):
 class Batch:
     """Envelopes that will share one stream entry."""
 
-    __slots__ = ("bytes", "envelopes", "events", "waiters")
+    __slots__ = ("bytes", "envelopes", "events", "waiting")
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
-        self.waiters: list[asyncio.Future[int]] = []
+        self.waiting: list[Done] = []
         self.events = 0
         self.bytes = 0
 
@@ -67,17 +81,13 @@ class Batcher:
         self._forming.append(Batch())
         return self._forming[-1]
 
-    def put(
-        self, batch: Batch, envelope: Envelope, size: int, events: int
-    ) -> "asyncio.Future[int]":
-        """The number of the batch, once it is fsynced. The future raises GivenUp."""
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    def put(self, batch: Batch, envelope: Envelope, size: int, events: int, done: Done) -> None:
+        """``done`` is called once it is known what became of the batch."""
         batch.envelopes.append(envelope)
-        batch.waiters.append(waiter)
+        batch.waiting.append(done)
         batch.events += events
         batch.bytes += size + _OVERHEAD
         self._arrived.set()
-        return waiter
 
     @property
     def oldest_at(self) -> int | None:
@@ -105,16 +115,17 @@ class Batcher:
 
     async def _flush_next(self) -> None:
         batch = self._in_flight = self._forming.popleft()
+        seq: int | None = None
         try:
-            _resolve(batch, await self._store(batch))
-        except GivenUp as gone:
-            _refuse(batch, gone)
+            seq = await self._store(batch)
+        except GivenUp:
+            pass
         except Exception as error:
             # A fault of ours: these clients hear a 503, and the next batch gets its turn.
             _log.error("a batch could not be made: %s", type(error).__name__)
-            _refuse(batch, GivenUp())
-        finally:
-            self._in_flight = None
+        self._in_flight = None
+        for done in batch.waiting:
+            done(seq)
 
     async def _store(self, batch: Batch) -> int:
         if self._router.is_refusing:
@@ -148,15 +159,3 @@ class Batcher:
         for name, value in fields.items():
             parts += (name.encode(), value)
         return pack(*parts)
-
-
-def _resolve(batch: Batch, seq: int) -> None:
-    for waiter in batch.waiters:
-        if not waiter.done():
-            waiter.set_result(seq)
-
-
-def _refuse(batch: Batch, error: GivenUp) -> None:
-    for waiter in batch.waiters:
-        if not waiter.done():
-            waiter.set_exception(error)

@@ -41,7 +41,7 @@ async def read_body(receive: Receive, memory: BodyMemory, timeout_s: float) -> b
         # uvicorn has it all already: no need for a deadline, which would cost a timer.
         body = _part(await receive())
         if len(body) > MAX_SINGLE:
-            _check_size(len(body), body)
+            check_size(len(body), body)
         memory.take(len(body))
         return body
     try:
@@ -63,7 +63,7 @@ async def _read_parts(receive: Receive, memory: BodyMemory) -> bytes:
             memory.take(len(part))
             held += len(part)
             parts += part
-            _check_size(len(parts), parts)
+            check_size(len(parts), parts)
             if not message.get("more_body", False):
                 return bytes(parts)
     except Refusal as refusal:
@@ -92,7 +92,8 @@ def _part(message: Message) -> bytes:
     return part
 
 
-def _check_size(size: int, body: bytes | bytearray) -> None:
+def check_size(size: int, body: bytes | bytearray) -> None:
+    """Raises Refusal when a body of so many bytes, or one that begins so, is too large."""
     if size <= MAX_SINGLE:
         return
     if not body.lstrip()[:1] == b"[":

@@ -1,9 +1,8 @@
 """From the body of one request to an envelope in a batch: where a beacon's way begins."""
 
-import asyncio
 from typing import NamedTuple
 
-from edge.batcher import Batcher
+from edge.batcher import Batcher, Done
 from edge.clock import CaptureClock
 from edge.drops import Drop
 from edge.guard import Guard
@@ -15,13 +14,12 @@ from shared.envelope import PROTOCOL, Envelope
 
 
 class Taken(NamedTuple):
-    """Events on their way into a batch: ``seq`` is its number, once it is fsynced."""
+    """Events on their way into a batch."""
 
     site: str
     reading: Reading
     first: int
     keyed: bool
-    seq: "asyncio.Future[int]"
 
 
 class Dropped(NamedTuple):
@@ -48,8 +46,9 @@ class Collector:
         self._clock = clock
         self._boot = boot
 
-    def collect(self, caller: Caller, body: bytes) -> Taken | Dropped | NoneSound:
-        """What becomes of the events in a body. Raises Refusal."""
+    def collect(self, caller: Caller, body: bytes, done: Done) -> Taken | Dropped | NoneSound:
+        """What becomes of the events in a body; ``done`` is called for what is Taken. Raises
+        Refusal."""
         received_at = self._clock.now()
         bearer = caller.bearer
         keyed = bearer is not None
@@ -63,7 +62,7 @@ class Collector:
         if site is not None and site.excluded and caller.client in site.excluded:
             return Dropped(site_name, reading, Drop.EXCLUDED)
         self._guard.charge(caller.client, bearer, site, len(reading.beacons))
-        return self._put(caller, body, received_at, site_name, reading)
+        return self._put(caller, body, received_at, site_name, reading, done)
 
     def receipts(self, taken: Taken, seq: int) -> list[str | None]:
         """The ids of the events, in the order of the request; None for those not taken."""
@@ -91,7 +90,13 @@ class Collector:
         return site
 
     def _put(
-        self, caller: Caller, body: bytes, received_at: int, site: str, reading: Reading
+        self,
+        caller: Caller,
+        body: bytes,
+        received_at: int,
+        site: str,
+        reading: Reading,
+        done: Done,
     ) -> Taken:
         bearer = caller.bearer
         headers = captured_headers(caller.headers)
@@ -112,5 +117,5 @@ class Collector:
             reading.taken,
             body,
         )
-        seq = self._batcher.put(batch, envelope, size, events)
-        return Taken(site, reading, first, bearer is not None, seq)
+        self._batcher.put(batch, envelope, size, events, done)
+        return Taken(site, reading, first, bearer is not None)

@@ -1,10 +1,12 @@
 """The beacon endpoint: the order in which a request is judged, and what it is told."""
 
+import asyncio
+
 from starlette.types import Receive, Scope
 
 from edge import answers
 from edge.answers import Answer
-from edge.batcher import GivenUp
+from edge.batcher import Done, tell
 from edge.body import BodyMemory, read_body
 from edge.collect import Collector, Dropped, NoneSound, Taken
 from edge.drops import drop_of
@@ -31,78 +33,94 @@ class Intake:
         self._guard = guard
         self._collector = collector
         self._tally = tally
-        self._memory = memory
+        self.memory = memory
         self._body_timeout_s = body_timeout_s
 
     async def post(self, scope: Scope, receive: Receive) -> Answer:
         """The answer to a POST. Raises Disconnected when nobody waits for one."""
-        headers = dict(scope["headers"])
         try:
-            _check_media_type(headers)
-            caller = self._caller(scope, headers)
-            body = await read_body(receive, self._memory, self._body_timeout_s)
+            caller = self.admit(peer_of(scope), scope["headers"])
+            body = await read_body(receive, self.memory, self._body_timeout_s)
             try:
-                answer = await self.take(caller, body)
+                answer = await self._take(caller, body)
             finally:
-                self._memory.give_back(len(body))
+                self.memory.give_back(len(body))
         except Refusal as refusal:
-            answer = self._refused(refusal)
+            answer = self.refused(refusal)
         self._tally.answered(answer.status)
         return answer
 
     async def get(self, scope: Scope, body: bytes) -> Answer:
         """The same for a beacon that came in a query string."""
         try:
-            answer = await self.take(self._caller(scope, dict(scope["headers"])), body)
+            caller = self._caller(peer_of(scope), scope["headers"], dict(scope["headers"]))
+            answer = await self._take(caller, body)
         except Refusal as refusal:
-            answer = self._refused(refusal)
+            answer = self.refused(refusal)
         self._tally.answered(answer.status)
         return answer
 
-    async def take(self, caller: Caller, body: bytes) -> Answer:
-        """What became of a body, told once it is durable. Raises Refusal."""
+    def admit(self, peer: str, raw_headers: list[tuple[bytes, bytes]]) -> Caller:
+        """Who calls, if what the headers say lets the body be read. Raises Refusal."""
+        headers = dict(raw_headers)
+        _check_media_type(headers)
+        return self._caller(peer, raw_headers, headers)
+
+    def judge(self, caller: Caller, body: bytes, done: Done) -> Taken | Answer:
+        """What becomes of a body: at once, or when ``done`` is called. Raises Refusal."""
         drop = drop_of(caller.headers, self._guard.rules)
         if drop is not None:
             self._tally.dropped(ELSEWHERE, drop, 1)
             return answers.dropped(drop, 1, 0)
-        outcome = self._collector.collect(caller, body)
+        outcome = self._collector.collect(caller, body, done)
         if isinstance(outcome, Taken):
-            return await self._acknowledge(outcome)
+            return outcome
         if isinstance(outcome, Dropped):
             events = len(outcome.reading.beacons)
             self._tally.dropped(outcome.site, outcome.reason, events)
             return answers.dropped(outcome.reason, events, outcome.reading.events)
         return self._none_sound(outcome)
 
-    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
-        client = self._guard.client(peer_of(scope), scope["headers"])
-        bearer = self._guard.bearer(headers)
-        self._guard.check_rate(client, bearer)
-        return Caller(headers, client, bearer)
-
-    async def _acknowledge(self, taken: Taken) -> Answer:
-        reading = taken.reading
-        try:
-            seq = await taken.seq
-        except GivenUp as error:
+    def finish(self, taken: Taken, seq: int | None) -> Answer:
+        """The answer once ``done`` was called. Raises Refusal when the batch was given up."""
+        if seq is None:
             raise Refusal(
                 Code.UNAVAILABLE,
                 "neither the primary nor the spool can store now",
                 retry_after_s=RETRY_AFTER_S,
-            ) from error
+            )
+        reading = taken.reading
         self._tally.received(taken.site, len(reading.beacons))
         for code in answers.fault_codes(reading.faults):
             self._tally.refused(taken.site, code)
         return answers.accepted(reading, self._collector.receipts(taken, seq))
 
+    def refused(self, refusal: Refusal) -> Answer:
+        """The answer to a request refused as a whole."""
+        self._tally.refused(ELSEWHERE, refusal.code)
+        return answers.refused(refusal)
+
+    def answered(self, answer: Answer) -> None:
+        """Count an answer that is about to be sent."""
+        self._tally.answered(answer.status)
+
+    async def _take(self, caller: Caller, body: bytes) -> Answer:
+        known: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        outcome = self.judge(caller, body, tell(known))
+        return self.finish(outcome, await known) if isinstance(outcome, Taken) else outcome
+
+    def _caller(
+        self, peer: str, raw_headers: list[tuple[bytes, bytes]], headers: dict[bytes, bytes]
+    ) -> Caller:
+        client = self._guard.client(peer, raw_headers)
+        bearer = self._guard.bearer(headers)
+        self._guard.check_rate(client, bearer)
+        return Caller(headers, client, bearer)
+
     def _none_sound(self, outcome: NoneSound) -> Answer:
         for code in answers.fault_codes(outcome.reading.faults):
             self._tally.refused(ELSEWHERE, code)
         return answers.none_sound(outcome.reading)
-
-    def _refused(self, refusal: Refusal) -> Answer:
-        self._tally.refused(ELSEWHERE, refusal.code)
-        return answers.refused(refusal)
 
 
 def _check_media_type(headers: dict[bytes, bytes]) -> None:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
+from edge.beacon_protocol import BeaconProtocol
 from edge.boot_file import Place, read_boots
 from shared.ops import OpsServer
 from shared.settings import EdgeSettings
@@ -44,7 +45,7 @@ class EdgeServer:
             "edge.worker:app_from_environment",
             factory=True,
             workers=settings.edge_workers,
-            http="httptools",
+            http=BeaconProtocol,
             loop="uvloop",
             ws="none",
             proxy_headers=False,

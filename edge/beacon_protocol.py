@@ -1,0 +1,154 @@
+"""The short way for a beacon: one that arrives whole is judged as it is parsed and answered with
+one write, without the task, the events and the messages that ASGI would take for it.
+
+Whatever else arrives (a body in parts, another path, a pipelined request) goes uvicorn's own way
+to the same intake.
+"""
+
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from edge.answers import Answer, render
+from edge.app import EdgeApp, surprise
+from edge.body import check_size
+from edge.collect import Taken
+from shared.errors import Refusal
+
+
+class _NoEvent:
+    """Nobody waits for more of a request that is there as a whole."""
+
+    def set(self) -> None:
+        """As uvicorn calls it when the connection ends."""
+
+
+_NO_EVENT = _NoEvent()
+
+
+class Exchange:
+    """One beacon and its answer; stands where uvicorn expects its own cycle to stand."""
+
+    __slots__ = (
+        "disconnected",
+        "keep_alive",
+        "origin",
+        "protocol",
+        "response_complete",
+        "size",
+        "taken",
+    )
+    message_event = _NO_EVENT
+
+    def __init__(self, protocol: "BeaconProtocol", keep_alive: bool) -> None:
+        self.protocol = protocol
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_complete = False
+        self.origin: bytes | None = None
+        self.taken: Taken | None = None
+        self.size = 0
+
+    def judge(self, peer: str, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer at once, or when the batch is stored."""
+        intake = self.protocol.edge.intake
+        try:
+            caller = intake.admit(peer, headers)
+            self.origin = caller.headers.get(b"origin")
+            check_size(len(body), body)
+            intake.memory.take(len(body))
+            self.size = len(body)
+            outcome = intake.judge(caller, body, self.done)
+            if isinstance(outcome, Taken):
+                self.taken = outcome
+            else:
+                self._answer(outcome)
+        except Refusal as refusal:
+            self.origin = dict(headers).get(b"origin")
+            self._answer(intake.refused(refusal))
+        except Exception as error:
+            self._answer(surprise(error))
+
+    def done(self, seq: int | None) -> None:
+        """The batch is stored, or given up."""
+        intake = self.protocol.edge.intake
+        try:
+            assert self.taken is not None
+            self._answer(intake.finish(self.taken, seq))
+        except Refusal as refusal:
+            self._answer(intake.refused(refusal))
+        except Exception as error:
+            self._answer(surprise(error))
+
+    def _answer(self, answer: Answer) -> None:
+        if self.response_complete:
+            return
+        intake = self.protocol.edge.intake
+        intake.memory.give_back(self.size)
+        intake.answered(answer)
+        self.response_complete = True
+        transport = self.protocol.transport
+        if self.disconnected or transport.is_closing():
+            return
+        transport.write(render(answer, self.origin, keep_alive=self.keep_alive))
+        if not self.keep_alive or answer.closes:
+            transport.close()
+        self.protocol.on_response_complete()
+
+
+class BeaconProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with the short way built in."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.edge = cast(EdgeApp, self.config.loaded_app)
+        self._beacon_url = self.edge.path.encode()
+        self._forming: bytearray | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """What is not whole by the end of it goes the long way."""
+        super().data_received(data)
+        if self._forming is not None:
+            self._go_the_long_way()
+
+    def on_headers_complete(self) -> None:
+        """Choose the way."""
+        if self._forming is None and self._may_be_short():
+            self._forming = bytearray()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of either way."""
+        if self._forming is None:
+            super().on_body(body)
+        else:
+            self._forming += body
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self._forming is None:
+            super().on_message_complete()
+            return
+        body, self._forming = bytes(self._forming), None
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        exchange = Exchange(self, keep_alive)
+        self.cycle = cast(RequestResponseCycle, exchange)
+        exchange.judge(self.client[0] if self.client else "", self.headers, body)
+
+    def _may_be_short(self) -> bool:
+        return (
+            self.url == self._beacon_url
+            and self.parser.get_method() == b"POST"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and not self.parser.should_upgrade()
+        )
+
+    def _go_the_long_way(self) -> None:
+        body, self._forming = self._forming, None
+        if self.parser is not None and not self.transport.is_closing():
+            super().on_headers_complete()
+            if body:
+                super().on_body(bytes(body))

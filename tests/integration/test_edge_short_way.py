@@ -1,0 +1,112 @@
+"""The short way of a beacon and uvicorn's own way, over real sockets: the same answers."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.edge_processes import EdgeProcesses, edge_processes, wait_for
+from tests.edge_under_test import BEACON, stored_envelopes
+
+BODY = json.dumps(BEACON).encode()
+
+
+@pytest.fixture
+def edge(primary: str, spool: str, tmp_path: Path) -> Iterator[EdgeProcesses]:
+    with edge_processes(primary, spool, tmp_path / "state") as edge:
+        edge.start_edge()
+        yield edge
+
+
+def _request(body: bytes = BODY, *lines: str, path: str = "/track") -> bytes:
+    head = [f"POST {path} HTTP/1.1", "host: x", "content-type: text/plain", *lines]
+    if not any(line.startswith(("content-length", "transfer-encoding")) for line in lines):
+        head.append(f"content-length: {len(body)}")
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+class Connection:
+    def __init__(self, edge: EdgeProcesses) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", edge.port), timeout=10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self.socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read(self) -> tuple[int, dict[str, str], bytes]:
+        status = int(self._file.readline().split()[1])
+        headers = {}
+        while line := self._file.readline().strip().decode():
+            name, _, value = line.partition(": ")
+            headers[name] = value
+        return status, headers, self._file.read(int(headers.get("content-length", 0)))
+
+    def is_closed(self) -> bool:
+        return self._file.read(1) == b""
+
+
+def test_a_beacon_in_one_piece_and_one_in_many_get_the_same_answer(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    request = _request(BODY, "origin: https://shop.example")
+    connection.send(request)
+    whole = connection.read()
+    for part in (request[:40], request[40:-30], request[-30:-1], request[-1:]):
+        connection.send(part)
+    parted = connection.read()
+    assert (whole[0], parted[0]) == (202, 202)
+    for name in (
+        "access-control-allow-origin",
+        "access-control-expose-headers",
+        "vary",
+        "content-type",
+    ):
+        assert whole[1][name] == parted[1][name]
+    assert json.loads(whole[2]).keys() == json.loads(parted[2]).keys()
+
+
+def test_pipelined_beacons_are_answered_in_order(edge: EdgeProcesses, primary: str) -> None:
+    connection = Connection(edge)
+    bad = _request(b"{}")
+    connection.send(_request() + bad + _request() + _request(path="/nowhere") + _request())
+    assert [connection.read()[0] for _ in range(5)] == [202, 400, 202, 404, 202]
+    assert len(stored_envelopes(primary)) == 3
+
+
+def test_a_chunked_beacon_is_taken(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    connection.send(_request(chunks, "transfer-encoding: chunked"))
+    assert connection.read()[0] == 202
+
+
+def test_a_client_that_asks_for_the_end_of_the_connection_gets_it(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    connection.send(_request(BODY, "connection: close"))
+    status, headers, _ = connection.read()
+    assert (status, headers["connection"]) == (202, "close")
+    assert connection.is_closed()
+
+
+def test_a_client_that_expects_100_continue_gets_it(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    head = _request(b"", "expect: 100-continue", f"content-length: {len(BODY)}")
+    connection.send(head)
+    assert connection.read()[0] == 100
+    connection.send(BODY)
+    assert connection.read()[0] == 202
+
+
+def test_clients_that_hang_up_at_once_leave_nothing_held_and_nothing_logged(
+    edge: EdgeProcesses, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for cut in (len(_request()), 60, -10):
+        for _ in range(30):
+            connection = Connection(edge)
+            connection.send(_request()[:cut])
+            connection.socket.close()
+    assert edge.post().status == 202
+    wait_for(lambda: "millrace_edge_body_bytes 0.0" in edge.metrics())
+    assert "Traceback" not in capfd.readouterr().err
