@@ -49,7 +49,10 @@ def command(once: bool, free_ports: bool, rate: float) -> None:
     build_front_ends()
     with Post(folder).held(), _product(folder, free_ports) as (product, installation, site_id):
         _say_where(console, product, installation, once)
-        sys.exit(asyncio.run(_play(product, site_id, console, once, rate)))
+        try:
+            sys.exit(asyncio.run(_play(product, site_id, console, once, rate)))
+        except asyncio.CancelledError:
+            sys.exit(130)
 
 
 @contextlib.contextmanager
@@ -73,12 +76,25 @@ def _product(folder: Path, free: bool) -> Iterator[tuple[Product, Installation, 
 
 async def _play(product: Product, site_id: int, console: Console, once: bool, rate: float) -> int:
     stop = asyncio.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    _stop_by_signal(stop)
     with Screen(console) as screen:
         account = await Play(product, site_id, screen, stop, once, rate).run()
     console.print(account_table(account))
     return 0 if account.is_clean or not once else 1
+
+
+def _stop_by_signal(stop: asyncio.Event) -> None:
+    """The first Ctrl-C ends the traffic, a second one does not wait for the account."""
+    running = asyncio.current_task()
+    assert running is not None
+
+    def told() -> None:
+        if stop.is_set():
+            running.cancel()
+        stop.set()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, told)
 
 
 def _say_where(console: Console, product: Product, installation: Installation, once: bool) -> None:
