@@ -1,0 +1,212 @@
+"""The live page in Chromium, over a real API, gateway and database."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.watched_site import WatchedSite, keep_picture, watched_site
+from tests.integration.live_world import SITE, event
+
+SOURCES = ["", "Google", "ChatGPT", "Hacker News", "Newsletter"]
+COUNTRIES = ["CH", "DE", "FR", "JP", "BR", ""]
+PAGES = ["/", "/pricing", "/docs/install", "/blog/an-outage-leaves-no-trace", "/shop/cart"]
+
+
+@pytest.fixture
+def watched(database: str, primary: str, scratch: Path) -> Iterator[WatchedSite]:
+    with watched_site(database, primary, scratch) as started:
+        yield started
+
+
+@pytest.fixture
+def page(watched: WatchedSite, chromium: Browser) -> Iterator[Page]:
+    """The live page, connected."""
+    context = watched.signed_in(chromium, viewport={"width": 1360, "height": 900})
+    opened = watched.open(context)
+    expect_live(opened)
+    yield opened
+    context.close()
+
+
+def expect_live(page: Page) -> None:
+    expect(page.get_by_text("Live", exact=True).last).to_be_visible()
+    expect(page.get_by_test_id("here")).to_be_visible()
+
+
+def traffic(events: int, over_s: float = 1_700) -> list[dict[str, Any]]:
+    """Many visitors on many pages, evenly over the last half hour."""
+    return [
+        event(
+            number * over_s / events,
+            visitor=number // 3,
+            page=PAGES[number * number % 5],
+            source=SOURCES[number % 5 if number % 2 else 0],
+            country=COUNTRIES[number % 6 if number % 3 else 0],
+            name="signup" if number % 17 == 5 else "pageview",
+            bot="Googlebot" if number % 23 == 7 else None,
+        )
+        for number in range(events)
+    ]
+
+
+def test_a_wrong_password_is_said_and_a_right_one_leads_to_the_sites(
+    watched: WatchedSite, chromium: Browser
+) -> None:
+    context = chromium.new_context(viewport={"width": 900, "height": 700})
+    page = watched.open(context, "/")
+    watched.sign_in(page, "not the password")
+    expect(page.get_by_role("alert")).to_have_text("E-mail or password is not right.")
+    keep_picture(page, "sign-in")
+    watched.sign_in(page)
+    page.get_by_role("link", name=re.compile(SITE)).click()
+    expect(page).to_have_url(f"{watched.url}/live?site={SITE}")
+    expect_live(page)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+
+
+def test_the_page_shows_what_is_stored_and_then_what_comes(
+    watched: WatchedSite, page: Page
+) -> None:
+    expect(page.get_by_test_id("here")).to_have_text("0")
+    watched.store.put(event(visitor=1, page="/pricing", source="ChatGPT", country="CH"))
+    expect(page.get_by_test_id("here")).to_have_text("1")
+    expect(page.locator(".card", has_text="Top pages")).to_contain_text("/pricing")
+    expect(page.locator(".card", has_text="Top sources")).to_contain_text("ChatGPT")
+    expect(page.locator(".card", has_text="Top countries")).to_contain_text("Switzerland")
+    expect(page.get_by_role("log")).to_contain_text("/pricing")
+    expect(page).to_have_title(re.compile("^1 · "))
+    assert watched.complaints == []
+
+
+def test_a_full_page_in_light_and_dark_and_on_a_phone(
+    watched: WatchedSite, chromium: Browser
+) -> None:
+    watched.store.put(*traffic(600))
+    for name, how in {
+        "light": {"viewport": {"width": 1360, "height": 900}, "color_scheme": "light"},
+        "dark": {"viewport": {"width": 1360, "height": 900}, "color_scheme": "dark"},
+        "tablet": {"viewport": {"width": 820, "height": 1100}, "color_scheme": "light"},
+        "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+    }.items():
+        context = watched.signed_in(chromium, **how)
+        page = watched.open(context)
+        expect_live(page)
+        expect(page.get_by_role("log").get_by_role("listitem").nth(20)).to_be_attached()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        keep_picture(page, name)
+        context.close()
+    assert watched.complaints == []
+
+
+def test_bots_stay_behind_their_switch_and_late_events_are_marked(
+    watched: WatchedSite, page: Page
+) -> None:
+    watched.store.put(event(page="/bot", bot="curl"), event(600, page="/late"))
+    feed = page.get_by_role("log")
+    expect(feed).to_contain_text("/late")
+    expect(feed.get_by_text("late", exact=True)).to_be_visible()
+    expect(feed).not_to_contain_text("/bot")
+    page.get_by_role("switch", name="Show bots").check()
+    expect(feed).to_contain_text("/bot")
+    expect(feed).to_contain_text("curl")
+    expect(page.get_by_test_id("here")).to_have_text("0")
+
+
+def test_the_gap_of_an_outage_is_seen_and_fills_when_the_edge_is_heard_again(
+    watched: WatchedSite, page: Page
+) -> None:
+    watched.store.put(*traffic(300), *[event(n / 10, visitor=n) for n in range(80, 280, 4)])
+    watched.store.add_edge("fra-1", heard_ago_s=60, spooled=12)
+    notice = page.get_by_text("Edge fra-1 has been silent since")
+    expect(notice).to_be_visible()
+    expect(notice).to_contain_text("12 batches")
+    expect(page.locator("rect.band").first).to_be_attached()
+    # The page has drawn the minutes as they were before anything late came.
+    here = page.get_by_test_id("here").inner_text()
+    keep_picture(page, "outage")
+    watched.store.put(*[event(60 + n / 5, visitor=n) for n in range(200)])
+    with psycopg.connect(watched.store.url) as connection:
+        connection.execute(
+            "UPDATE edge SET last_heard = now() + interval '1 hour', spooled_batches = 0"
+        )
+    expect(notice).to_be_hidden()
+    expect(page.get_by_text("arrived later, filled in").first).to_be_visible()
+    filled = page.locator(".minutes rect[data-late]")
+    expect(filled.first).to_be_attached()
+    keep_picture(page, "filled")
+    assert int(here.replace(",", "")) >= 50
+    assert watched.complaints == []
+
+
+def test_the_page_comes_back_after_the_gateway_was_away(watched: WatchedSite, page: Page) -> None:
+    watched.services["realtime"].kill()
+    expect(page.get_by_text("Connection lost, trying again…")).to_be_visible()
+    watched.store.put(event(page="/meanwhile"))
+    watched.services["realtime"].start()
+    expect(page.get_by_role("log")).to_contain_text("/meanwhile", timeout=30_000)
+    expect_live(page)
+
+
+def test_hostile_text_is_shown_as_text(watched: WatchedSite, page: Page) -> None:
+    hostile = "/<img src=x onerror=alert(1)>"
+    watched.store.put(event(page=hostile, source="<script>alert(1)</script>", country="??"))
+    expect(page.get_by_role("log")).to_contain_text(hostile)
+    assert page.locator("img").count() == 0
+    assert watched.complaints == []
+
+
+def test_an_unknown_site_is_said(watched: WatchedSite, page: Page) -> None:
+    page.goto(f"{watched.url}/live?site=nowhere.test")
+    expect(page.get_by_role("alert")).to_have_text(
+        "This site does not exist, or you may not see it."
+    )
+
+
+def test_the_theme_can_be_chosen_and_is_remembered(watched: WatchedSite, page: Page) -> None:
+    button = page.get_by_role("button", name=re.compile("^Colours"))
+    button.click()
+    button.click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_everything_can_be_reached_by_keyboard(watched: WatchedSite, page: Page) -> None:
+    reached = set()
+    page.locator("body").click(position={"x": 1, "y": 1})
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "(document.activeElement.getAttribute('aria-label')"
+                " ?? document.activeElement.textContent ?? '').trim().split(':')[0]"
+                " || document.activeElement.tagName"
+            )
+        )
+    assert {"Skip to content", "Live", "Sites", "Colours", "Sign out", "Pause", "Events"} <= reached
+
+
+def test_a_thousand_events_a_second_do_not_freeze_the_page(
+    watched: WatchedSite, page: Page
+) -> None:
+    page.evaluate(
+        """() => { let last = performance.now(); window.slowest = 0;
+        const step = (now) => { window.slowest = Math.max(window.slowest, now - last);
+          last = now; requestAnimationFrame(step); };
+        requestAnimationFrame(step); }"""
+    )
+    started, sent = time.monotonic(), 0
+    while time.monotonic() - started < 4:
+        watched.store.put(*[event(visitor=sent + n, page=f"/{n % 40}") for n in range(50)])
+        sent += 50
+    expect(page.get_by_test_id("here")).to_have_text(f"{sent:,}", timeout=15_000)
+    assert page.get_by_role("log").get_by_role("listitem").count() <= 40
+    print(f"{sent / 4:.0f} events/s, slowest frame {page.evaluate('window.slowest'):.0f} ms")
