@@ -33,7 +33,7 @@ class Delivery:
     patience_s: float = 300.0
     new_key: bool = False
     _took_at: float = field(default_factory=time.monotonic, init=False)
-    _complaint: str = field(default="", init=False)
+    _complained: bool = field(default=False, init=False)
 
     async def send(self, body: bytes) -> Taken:
         """Post an array until it is taken. Raises GaveUp, and Problem for what cannot succeed."""
@@ -64,20 +64,21 @@ class Delivery:
     def _took(self) -> None:
         self.new_key = False
         self._took_at = time.monotonic()
-        if self._complaint:
+        if self._complained:
             self.say(f"The edge at {self.url} takes events again.")
-            self._complaint = ""
+            self._complained = False
 
     async def _wait(self, answer: Again) -> None:
         left_s = self._took_at + self.patience_s - time.monotonic()
         if left_s <= 0:
             raise GaveUp(answer.why)
-        if not self._complaint and not self.new_key:
+        # A limit on the events a second is no trouble: it sets the pace.
+        if not (self._complained or self.new_key or answer.limited):
+            self._complained = True
             self.say(
                 f"The edge at {self.url} takes nothing now: {answer.why}. "
                 f"Trying again for {left_s:.0f} s."
             )
-        self._complaint = answer.why
         await asyncio.sleep(min(answer.after_s, left_s))
 
     def _hope_for_key(self, answer: Hopeless) -> Again:

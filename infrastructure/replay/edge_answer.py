@@ -23,10 +23,11 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """Not now. ``after_s``: when to try again."""
+    """Not now. ``after_s``: when to try again. ``limited``: only because it goes too fast."""
 
     after_s: float
     why: str
+    limited: bool = False
 
 
 class Hopeless(msgspec.Struct, frozen=True):
@@ -56,7 +57,8 @@ def read_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     """The meaning of a status, the header `Retry-After` and a body."""
     said = _decode(body)
     if status in _LATER:
-        return Again(_seconds(retry_after), said.error.message or f"status {status}")
+        why = said.error.message or f"status {status}"
+        return Again(_seconds(retry_after), why, limited=status == 429)
     if status == 202 or (status == 400 and said.faults):
         return Taken(said.accepted, said.dropped, said.faults, said.receipts)
     return Hopeless(status, said.error.message or "no reason given")

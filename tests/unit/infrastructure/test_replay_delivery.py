@@ -95,6 +95,14 @@ async def test_what_an_edge_refuses_for_now_is_sent_again_and_said_once(tmp_path
 
 
 @pytest.mark.anyio
+async def test_a_limit_on_the_events_a_second_only_sets_the_pace(tmp_path: Path) -> None:
+    said: list[str] = []
+    edge = Edge(*[httpx.Response(429, headers={"retry-after": "0"})] * 3)
+    tally = await replay(log_of(tmp_path, *views(3)), edge, said)
+    assert (tally.taken, said) == (3, [])
+
+
+@pytest.mark.anyio
 async def test_an_edge_that_stays_away_is_given_up_and_the_rest_counted_as_not_sent(
     tmp_path: Path,
 ) -> None:
@@ -177,7 +185,12 @@ async def test_a_packed_file_that_breaks_off_is_sent_as_far_as_it_goes(tmp_path:
     ("status", "retry_after", "body", "answer"),
     [
         (202, None, b'{"accepted": 2, "dropped": 1}', Taken(2, 1)),
-        (429, "7", b'{"error": {"code": "rate_limited", "message": "slow"}}', Again(7.0, "slow")),
+        (
+            429,
+            "7",
+            b'{"error": {"code": "rate_limited", "message": "slow"}}',
+            Again(7.0, "slow", limited=True),
+        ),
         (503, None, b"", Again(1.0, "status 503")),
         (503, "9999", b"", Again(60.0, "status 503")),
         (503, "Wed, 21 Oct 2026 07:28:00 GMT", b"", Again(1.0, "status 503")),
