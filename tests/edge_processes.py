@@ -68,7 +68,7 @@ class EdgeProcesses:
         return self._get(self.ops_port, "/readyz") or {"workers": 0, "stores_at": None}
 
     def drain_readiness(self) -> Any:
-        return self._get(self.drain_ops_port, "/readyz") or {"ready": None}
+        return self._get(self.drain_ops_port, "/readyz") or {"ready": None, "primary_healthy": None}
 
     def metrics(self) -> str:
         with _connection(self.ops_port) as connection:
