@@ -28,12 +28,13 @@ def _show(purpose: str) -> bool:
     services = list(_services(folder))
     ready = {service.name: service.is_ready() for service in services}
     table = Table(title=f"{purpose}: {folder}", title_justify="left")
-    for column in ("service", "state", "address", "health and metrics", "log"):
+    for column in ("service", "state", "address", "health and metrics"):
         table.add_column(column, overflow="fold")
     for service in services:
         state = "ready" if ready[service.name] else "not ready"
-        table.add_row(service.name, state, _address(service), service.ops_url, str(service.log))
+        table.add_row(service.name, state, _address(service), service.ops_url)
     Console().print(table)
+    click.echo(f"Logs: {folder / 'logs'}")
     return all(ready.values())
 
 

@@ -1,5 +1,6 @@
 """`./run up`: the whole product in the background, until `./run down`."""
 
+import os
 import subprocess
 import sys
 import time
@@ -45,7 +46,7 @@ def _start(post: Post, options: list[str]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
             start_new_session=True,
         )
     with step("Starting servers and services"):

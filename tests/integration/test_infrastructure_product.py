@@ -45,7 +45,8 @@ def test_up_status_and_down_work_from_nothing(
         monkeypatch.delenv(setting, raising=False)
     monkeypatch.setenv("MILLRACE_GEO_REFRESH", "false")
     try:
-        assert _run("up", "--free-ports").exit_code == 0
+        first = _run("up", "--free-ports")
+        assert first.exit_code == 0, first.stderr
         assert _run("status").output.count(" ready ") == 6
         again = _run("up", "--free-ports")
         assert (again.exit_code, "up already" in again.stderr) == (1, True)
