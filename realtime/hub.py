@@ -25,11 +25,11 @@ class Hub:
 
     def __init__(self) -> None:
         self._present = Present()
-        self._minutes = Window(WINDOW_MINUTES)
-        self._moments = Window(HERE_S // MOMENT_S)
-        self._pages = Window(WINDOW_MINUTES)
-        self._sources = Window(WINDOW_MINUTES)
-        self._countries = Window(WINDOW_MINUTES)
+        self._minutes = Window(WINDOW_MINUTES, 1)
+        self._moments = Window(HERE_S // MOMENT_S, 1)
+        self._pages = Window(WINDOW_MINUTES, LARGEST)
+        self._sources = Window(WINDOW_MINUTES, LARGEST)
+        self._countries = Window(WINDOW_MINUTES, LARGEST)
 
     def take(self, rows: Iterable[Row]) -> None:
         """Count rows, in any order, each once."""
@@ -44,9 +44,9 @@ class Hub:
             here=self._present.count(now_ms // _MS),
             minutes=_by_slot(self._minutes),
             moments=_by_slot(self._moments),
-            pages=dict(self._pages.largest(LARGEST)),
-            sources=dict(self._sources.largest(LARGEST)),
-            countries=dict(self._countries.largest(LARGEST)),
+            pages=dict(self._pages.largest()),
+            sources=dict(self._sources.largest()),
+            countries=dict(self._countries.largest()),
         )
 
     def _count(self, row: Row) -> None:

@@ -6,17 +6,19 @@ from heapq import nsmallest
 
 
 class Window:
-    """Counts of keys in the ``slots`` slots up to the current one.
+    """Counts of keys in the ``slots`` slots up to the current one, and the ``most`` largest.
 
     Slots are numbered from the epoch. What happens in a slot still to come (a keyed call may run
     ahead) waits until its time; what is older than the window is not kept.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, most: int) -> None:
         self._slots = slots
+        self._most = most
         self._now = 0
         self._by_slot: dict[int, Counter[str]] = {}
         self._total: Counter[str] = Counter()
+        self._largest: set[str] = set()
 
     def add(self, slot: int, key: str) -> None:
         """Count ``key`` once in ``slot``, which may lie in the past."""
@@ -25,6 +27,7 @@ class Window:
         self._by_slot.setdefault(slot, Counter())[key] += 1
         if slot <= self._now:
             self._total[key] += 1
+            self._consider(key)
 
     def advance(self, now: int) -> None:
         """Make ``now`` the current slot; it never runs back."""
@@ -36,6 +39,7 @@ class Window:
                 self._total.update(self._by_slot[slot])
             if slot <= now - self._slots:
                 self._total -= self._by_slot.pop(slot)
+        self._largest = set(nsmallest(self._most, self._total, key=self._rank))
 
     def by_slot(self) -> Iterator[tuple[int, int]]:
         """(slot, count of all its keys) of the window, in no order."""
@@ -43,6 +47,16 @@ class Window:
             if slot <= self._now:
                 yield slot, counts.total()
 
-    def largest(self, most: int) -> list[tuple[str, int]]:
-        """The ``most`` largest keys with their counts; ties go to the lesser key."""
-        return nsmallest(most, self._total.items(), key=lambda item: (-item[1], item[0]))
+    def largest(self) -> list[tuple[str, int]]:
+        """The largest keys with their counts; ties go to the lesser key."""
+        return [(key, self._total[key]) for key in sorted(self._largest, key=self._rank)]
+
+    def _consider(self, key: str) -> None:
+        """Between two slots counts only grow, so that only ``key`` can have come among the
+        largest: a site with many pages is not sorted at every frame."""
+        self._largest.add(key)
+        if len(self._largest) > self._most:
+            self._largest.remove(max(self._largest, key=self._rank))
+
+    def _rank(self, key: str) -> tuple[int, str]:
+        return -self._total[key], key

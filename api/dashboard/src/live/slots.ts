@@ -24,15 +24,13 @@ export class Slots {
 
   replace(counts: Counts, now: number): void {
     this.#counts.clear();
-    this.change(counts, now);
+    this.#put(counts);
+    this.#closePassed(now);
   }
 
   change(counts: Counts, now: number): void {
     this.#closePassed(now);
-    for (const [key, count] of Object.entries(counts)) {
-      if (count === null) this.#counts.delete(Number(key));
-      else this.#counts.set(Number(key), count);
-    }
+    this.#put(counts);
   }
 
   /** All slots of the window that ends at `now`, oldest first. */
@@ -45,6 +43,13 @@ export class Slots {
       const late = Math.max(0, count - (this.#onTime.get(slot) ?? count));
       return { at: slot * this.widthMs, count, late };
     });
+  }
+
+  #put(counts: Counts): void {
+    for (const [key, count] of Object.entries(counts)) {
+      if (count === null) this.#counts.delete(Number(key));
+      else this.#counts.set(Number(key), count);
+    }
   }
 
   /** Note what a slot held when its time had passed, before anything late is added to it. */
