@@ -130,6 +130,12 @@ class Consumer:
 
     async def look_after(self) -> None:
         """Once a second or so: acknowledge what could not be, and measure the lag."""
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError) as error:
+            self._lose_primary(error)
+            raise
+        self.primary_up = True
         for edge, stream in self._streams.items():
             await stream.release()
             WRITER_LAG_ENTRIES.labels(edge).set(await stream.length())

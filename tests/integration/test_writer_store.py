@@ -1,6 +1,7 @@
 """What goes into the store comes out once, whatever is repeated, reordered or broken."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -95,7 +96,7 @@ def test_the_same_client_id_at_two_sites_is_two_events(database: str, pipe: Pipe
 def test_text_of_four_byte_characters_in_every_field_is_stored(database: str, pipe: Pipe) -> None:
     long = "\U0001f600" * 512
     path = "https://example.com/" + "\U0001f600" * 505
-    event = {
+    event: dict[str, Any] = {
         "url": path + "?",
         "referrer": "https://r.example/" + "\U0001f600" * 500,
         "title": long[:75],

@@ -12,19 +12,19 @@ from msgspec.structs import replace
 from writer.draft import Draft, Place
 from writer.enrich.remembered import Remembered
 
-COUNTRY_FILE = "country.mmdb"
-CITY_FILE = "city.mmdb"
+FILES = ("city.mmdb", "city-ipv4.mmdb", "city-ipv6.mmdb", "country.mmdb")
+"""In the order they are asked; ``city.mmdb`` is for an operator's own file, such as MaxMind's."""
 _NOWHERE = Place()
 
 
 class Geo:
-    """The files of a folder. ``city.mmdb`` wins; what it lacks comes from ``country.mmdb``.
+    """The files of a folder; the first that knows an address's country wins.
 
     Records may be flat (``country_code``, ``state1``, ``city``) or nested as MaxMind's are.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._paths = (folder / CITY_FILE, folder / COUNTRY_FILE)
+        self._paths = tuple(folder / name for name in FILES)
         self._stamps: tuple[tuple[int, int] | None, ...] = ()
         self._readers: list[maxminddb.Reader] = []
         self._find = Remembered(self._look_up, 100_000)
