@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from infrastructure.local.folders import cache_folder
+from infrastructure.local.geo import CACHED
 
 
 class Part(NamedTuple):
@@ -20,8 +21,9 @@ class Part(NamedTuple):
 
 PARTS = (
     Part("PostgreSQL 17 with TimescaleDB, and Redis 8", "servers-*", 77, 190),
-    Part("the tracker's build", "front-end-tracker-*", 10, 1),
-    Part("the live page's build", "front-end-dashboard-*", 40, 1),
+    Part("what the tracker is built with", "front-end-tracker-*", 15, 1),
+    Part("what the live page is built with", "front-end-dashboard-*", 25, 1),
+    Part("files that tell an address's country and city", CACHED, 73, 150),
 )
 
 

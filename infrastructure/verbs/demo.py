@@ -17,6 +17,7 @@ from infrastructure.demo.play import Play
 from infrastructure.demo.screen import Screen, account_table
 from infrastructure.local.folders import state_folder
 from infrastructure.local.frontend import build_front_ends
+from infrastructure.local.geo import put_geo
 from infrastructure.local.installation import Installation, open_installation
 from infrastructure.local.post import Post
 from infrastructure.local.product import Product, make_product
@@ -47,6 +48,7 @@ def command(once: bool, free_ports: bool, rate: float) -> None:
     say_plan(console, folder)
     prepare_servers()
     build_front_ends()
+    put_geo(folder / "geo")
     with Post(folder).held(), _product(folder, free_ports) as (product, installation, site_id):
         _say_where(console, product, installation, once)
         try:
