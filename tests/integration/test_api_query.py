@@ -194,6 +194,37 @@ async def test_by_page_a_visit_counts_at_its_entry_page(database: str) -> None:
         assert rows == [["/in", 1, 1], ["/on", 1, 0]]
 
 
+async def test_a_visits_entry_page_is_a_row_even_where_no_event_of_it_was_chosen(
+    database: str,
+) -> None:
+    async with asker(database) as site:
+        await site.put({"at": 0, "page": "/in"}, {"at": 1, "page": "/on"})
+        only_on = {"filters": [["is", "event:page", ["/on"]]]}
+        rows = await site.ask(["pageviews", "visits"], dimensions=["event:page"], **only_on)
+        assert rows == [["/on", 1, 0], ["/in", 0, 1]]
+
+
+async def test_of_events_at_one_instant_the_greater_id_is_the_later(database: str) -> None:
+    async with asker(database) as site:
+        await site.put(
+            {"page": "/c", "event_id": UUID(int=3 << 100)},
+            {"page": "/a", "event_id": UUID(int=1 << 100)},
+            {"page": "/b", "event_id": UUID(int=2 << 100)},
+        )
+        dimensions = ["visit:entry_page", "visit:exit_page"]
+        assert await site.ask(["visits"], dimensions=dimensions) == [["/a", "/c", 1]]
+
+
+async def test_a_visit_without_a_pageview_has_an_empty_entry_page_in_filters_too(
+    database: str,
+) -> None:
+    async with asker(database) as site:
+        await site.put({"name": "signup", "page": "/form"})
+        for modifiers in ([], [{"case_sensitive": False}]):
+            filters = [["is", "visit:entry_page", [""], *modifiers]]
+            assert await site.ask(["visits", "bounce_rate"], filters=filters) == [[1, 0]]
+
+
 async def test_an_event_filter_counts_the_visits_that_hold_one_whole(database: str) -> None:
     async with asker(database) as site:
         await site.put({"at": 0, "page": "/a"}, {"at": 10, "page": "/b"})

@@ -31,6 +31,8 @@ ZONES = {
 
 GAPS = (
     timedelta(0),
+    timedelta(0),
+    timedelta(0),
     timedelta(microseconds=1),
     timedelta(milliseconds=1, microseconds=999),
     timedelta(seconds=7),

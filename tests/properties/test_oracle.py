@@ -81,11 +81,11 @@ def check(sql: Sql, found: Site, rows: list[Event], asked: dict[str, Any]) -> No
 def test_any_question_gets_the_oracles_answer(sql: Sql, data: st.DataObject) -> None:
     zone, rows = data.draw(traffic())
     found, placed = sql.store(zone, rows)
-    for _ in range(6):
+    for _ in range(8):
         check(sql, found, placed, data.draw(question(rows)))
 
 
-@settings(bounded, max_examples=8)
+@settings(bounded, max_examples=10)
 @given(data=st.data())
 def test_every_metric_by_every_dimension_is_the_oracles(sql: Sql, data: st.DataObject) -> None:
     zone, rows = data.draw(traffic())
