@@ -32,6 +32,7 @@ class EdgeApp:
 
     def __init__(self, settings: EdgeSettings, intake: Intake, lifespan: Lifespan) -> None:
         self.path = settings.edge_path
+        self.head_timeout_s = settings.edge_body_timeout_s
         self.intake = intake
         self._routes = Starlette(
             routes=[
@@ -42,6 +43,7 @@ class EdgeApp:
             exception_handlers={Refusal: _refusal, HTTPException: _http_error},
             lifespan=lifespan,
         )
+        self._routes.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request."""

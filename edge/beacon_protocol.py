@@ -5,6 +5,7 @@ Whatever else arrives (a body in parts, another path, a pipelined request) goes 
 to the same intake.
 """
 
+import asyncio
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -104,15 +105,36 @@ class BeaconProtocol(HttpToolsProtocol):
         self.edge = cast(EdgeApp, self.config.loaded_app)
         self._beacon_url = self.edge.path.encode()
         self._forming: bytearray | None = None
+        self._in_head = True
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection has so long to send a head."""
+        super().connection_made(transport)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more to wait for."""
+        self._in_head = False
+        self._watch_head()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """What is not whole by the end of it goes the long way."""
         super().data_received(data)
         if self._forming is not None:
             self._go_the_long_way()
+        if self._in_head or self._deadline is not None:
+            self._watch_head()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._in_head = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
+        self._in_head = False
         if self._forming is None and self._may_be_short():
             self._forming = bytearray()
         else:
@@ -135,6 +157,15 @@ class BeaconProtocol(HttpToolsProtocol):
         exchange = Exchange(self, keep_alive)
         self.cycle = cast(RequestResponseCycle, exchange)
         exchange.judge(self.client[0] if self.client else "", self.headers, body)
+
+    def _watch_head(self) -> None:
+        # uvicorn itself waits for ever for the rest of a head.
+        if not self._in_head:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.edge.head_timeout_s, self.transport.abort)
 
     def _may_be_short(self) -> bool:
         return (

@@ -45,7 +45,7 @@ class Heartbeat:
 
     async def show(self) -> None:
         """To this host: boot file and metrics."""
-        await self._router.reconnect_spool()
+        await self._router.check_spool()
         self.show_place()
         self._tally.publish()
         EDGE_BODY_BYTES.set(self._memory.held)

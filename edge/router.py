@@ -1,14 +1,15 @@
 """Where a batch goes: to the primary while the breaker is closed, else to the spool."""
 
-import asyncio
 import time
+from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
 from edge.breaker import Breaker, Trouble
 from edge.lane import FAILURES, Lane
-from edge.link import ErrorReply
+from edge.link import ErrorReply, pack
 
+_PING = pack(b"PING")
 REFUSE_FOR_S = 0.5
 """After a batch found no place, the next are given up unsent for so long: a full spool is not
 hammered, and few numbers become void."""
@@ -75,12 +76,10 @@ class Router:
         """Have a connection ready before live beacons need it. Raises one of FAILURES."""
         await self._primary.connect()
 
-    async def reconnect_spool(self) -> None:
-        """The same for the spool, at leisure: whether it is there shows in ``place``."""
-        try:
-            await self._spool.connect()
-        except FAILURES:
-            await asyncio.sleep(0)
+    async def check_spool(self) -> None:
+        """Ask whether it lives, so that ``place`` tells the truth while nothing is sent there."""
+        with suppress(*FAILURES):
+            await self._spool.write(_PING)
 
 
 def trouble_of(error: BaseException) -> Trouble:

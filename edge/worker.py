@@ -151,6 +151,8 @@ def app_from_environment() -> EdgeApp:
     """What a worker process of the supervisor serves."""
     settings = load(EdgeSettings, os.environ)
     set_up_logs(settings.log_level, settings.log_format)
+    # A stranger who sends what is not HTTP could fill the log with its warnings.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return make_app(settings)
 
 

@@ -1,5 +1,6 @@
 """The short way of a beacon and uvicorn's own way, over real sockets: the same answers."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -97,6 +98,32 @@ def test_a_client_that_expects_100_continue_gets_it(edge: EdgeProcesses) -> None
     assert connection.read()[0] == 100
     connection.send(BODY)
     assert connection.read()[0] == 202
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /track HT", _request()[:70]])
+def test_a_head_that_does_not_come_ends_the_connection(
+    primary: str, spool: str, tmp_path: Path, begun: bytes
+) -> None:
+    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s="0.3") as edge:
+        edge.start_edge()
+        connection = Connection(edge)
+        connection.send(begun)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.is_closed()
+        after = Connection(edge)
+        after.send(_request())
+        assert after.read()[0] == 202
+
+
+def test_a_body_that_does_not_come_is_a_408_over_the_wire(
+    primary: str, spool: str, tmp_path: Path
+) -> None:
+    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s="0.3") as edge:
+        edge.start_edge()
+        connection = Connection(edge)
+        connection.send(_request()[:-5])
+        assert connection.read()[0] == 408
+        assert connection.is_closed()
 
 
 def test_clients_that_hang_up_at_once_leave_nothing_held_and_nothing_logged(

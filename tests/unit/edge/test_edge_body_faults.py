@@ -133,6 +133,7 @@ async def test_a_compressed_body_is_a_415(edge: EdgeUnderTest) -> None:
         ("DELETE", "/track", 405, "method_not_allowed"),
         ("POST", "/pixel.gif", 405, "method_not_allowed"),
         ("GET", "/", 404, "not_found"),
+        ("GET", "/t.js/", 404, "not_found"),
         ("POST", "/%00", 404, "not_found"),
     ],
 )
