@@ -50,9 +50,10 @@ def read_line(line: bytes) -> AccessLine | None:
 
 # Nothing here can be matched in two ways, so a hostile line takes no longer than another. A field
 # before the address is a virtual host when what follows it is the address, not the `-` of identd.
+# (Not `?+` behind it: Python before 3.11.5 leaves such a group with what it could not match.)
 _QUOTED = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _LINE = re.compile(
-    rb"(?:(?P<host>[\w.-]+)(?::\d+)? (?=[^\s-]\S* - ))?+"
+    rb"(?:(?P<host>[\w.-]+)(?::\d+)? (?=[^\s-]\S* - ))?"
     rb'(?P<address>\S+) \S+ [^\["]*+\[(?P<time>[^\]]+)\] '
     rb'"(?P<request>' + _QUOTED + rb')" (?P<status>\d{3}) (?:\d+|-) '
     rb'"(?P<referrer>' + _QUOTED + rb')" "(?P<agent>' + _QUOTED + rb')"',
