@@ -29,11 +29,11 @@ class SignedIn(msgspec.Struct, frozen=True):
 async def sign_in(call: Call, body: SignIn) -> Response:
     """Opens a session and sets its cookie. Raises Refusal."""
     _check_throttles(call, body.email)
+    _count_try(call, body.email)
     owner = await _check_password(call, body)
     if owner is None:
-        _count_failure(call, body.email)
         raise Refusal(Code.UNAUTHENTICATED, "the e-mail address or the password is wrong")
-    call.parts.throttles.both.forget(_both(call, body.email))
+    _count_success(call, body.email)
     lasts = timedelta(days=call.parts.settings.api_session_days)
     async with call.parts.pool.begin() as db:
         token = await open_session(db, owner.owner_id, call.now, lasts)
@@ -86,11 +86,18 @@ def _check_throttles(call: Call, email: str) -> None:
         )
 
 
-def _count_failure(call: Call, email: str) -> None:
+def _count_try(call: Call, email: str) -> None:
     throttles = call.parts.throttles
-    throttles.both.count_failure(_both(call, email))
-    throttles.email.count_failure(_email(email))
-    throttles.address.count_failure(_address(call))
+    throttles.both.count_try(_both(call, email))
+    throttles.email.count_try(_email(email))
+    throttles.address.count_try(_address(call))
+
+
+def _count_success(call: Call, email: str) -> None:
+    throttles = call.parts.throttles
+    throttles.both.forget(_both(call, email))
+    throttles.email.take_back(_email(email))
+    throttles.address.take_back(_address(call))
 
 
 def _both(call: Call, email: str) -> str:

@@ -1,5 +1,6 @@
 """Who may ask the API what."""
 
+import asyncio
 from datetime import timedelta
 from hashlib import sha256
 
@@ -95,6 +96,14 @@ async def test_failed_sign_ins_are_limited_for_a_while(database: str) -> None:
         assert 0 < int(answer.headers["retry-after"]) <= 300
         api.time.now += timedelta(seconds=301)
         assert (await api.client.post("/api/session", json=right)).status_code == 200
+
+
+async def test_many_sign_ins_at_once_are_limited_like_one_after_another(database: str) -> None:
+    async with api_service(database) as api:
+        wrong = {"email": EMAIL, "password": "not the password"}
+        tries = (api.client.post("/api/session", json=wrong) for _ in range(12))
+        statuses = sorted([answer.status_code for answer in await asyncio.gather(*tries)])
+        assert statuses == [401] * 5 + [429] * 7
 
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "null"])

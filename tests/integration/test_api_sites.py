@@ -153,7 +153,7 @@ async def test_an_unknown_site_is_not_found(database: str, key: str) -> None:
 
 async def test_a_change_makes_the_edges_get_a_new_snapshot(database: str) -> None:
     async with api_service(database) as api:
-        versions = []
+        versions: list[int] = []
         with psycopg.connect(database, autocommit=True) as db:
             for zone in ("UTC", "Asia/Tokyo"):
                 new = {"key": f"{len(versions)}.example", "settings": {"time_zone": zone}}
