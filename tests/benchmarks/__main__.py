@@ -13,7 +13,7 @@ MODULES = {
     "edge_vs_uvicorn": "edge_vs_uvicorn",
     "edge_array_cost": "edge_array_cost",
     "writer_vs_copy": "writer_vs_copy",
-    "frame_p99_ms": "frame_p99",
+    "frame_p99_ms": "frame_latency",
     "tracker_core_bytes": "tracker_bytes",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""
