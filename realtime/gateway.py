@@ -85,11 +85,11 @@ class Gateway:
 
     async def _admit(self, connection: LiveConnection, request: Request) -> None:
         """Ready the connection, or raise the Refusal."""
-        url = urlsplit(request.path)
-        if url.path != PATH:
+        path, _, query = request.path.partition("?")
+        if path != PATH:
             raise Refusal(Code.NOT_FOUND, f"There is only {PATH} here.")
         self._check_origin(request.headers)
-        asked = parse_qs(url.query)
+        asked = parse_qs(query)
         connection.last = _read_last(asked.get("last", []))
         try:
             site = await redeem(

@@ -233,10 +233,16 @@ async def test_another_origin_is_refused_and_costs_no_ticket(
             await read_snapshot(client)
 
 
-async def test_another_path_is_not_found(store: Store, primary: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/else", "//[x", "/live/", "/%6cive"])
+async def test_another_path_is_not_found(store: Store, primary: str, path: str) -> None:
     async with running_gateway(store, primary) as live:
-        live.url = live.url.replace("/live", "/else")
-        assert await refusal(live) == (404, "not_found")
+        port = live.url.rpartition(":")[2].partition("/")[0]
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 404")
+        assert b"not_found" in answer
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_another_is_not(
