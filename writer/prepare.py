@@ -51,7 +51,7 @@ class Preparer:
         self._url = postgres_url
         self._private_keys = private_keys
         self._geo = geo
-        self._pipeline = steps(geo)
+        self.pipeline = steps(geo)
         self._clock = clock
         self._rows_keep_days = rows_keep_days
         self._connection: Connection[Any] | None = None
@@ -150,7 +150,7 @@ class Preparer:
     def _batches(
         self, opened: Sequence[Sealed], drafts: list[Draft], unfit: list[Unfit]
     ) -> list[Batch]:
-        done = enrich(drafts, self._pipeline)
+        done = enrich(drafts, self.pipeline)
         began = perf_counter()
         batches = {
             (header.edge, header.boot, header.seq): Batch(

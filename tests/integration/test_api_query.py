@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from writer.tables import events
 
 pytestmark = pytest.mark.anyio
 
-DAY = date(2024, 5, 14)
 NOON = datetime(2024, 5, 14, 12, tzinfo=UTC)
 SITE = "example.com"
 ALL_METRICS = [
