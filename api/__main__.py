@@ -69,6 +69,7 @@ async def serve(settings: ApiSettings) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            ws="none",
             timeout_graceful_shutdown=STOP_AFTER_S,
         )
     )
