@@ -1,6 +1,7 @@
 """What the writer does beside the streams: snapshots for the edges, heartbeats from them."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio
 import msgspec
@@ -116,7 +117,8 @@ async def test_heartbeats_are_copied_into_the_ledger(
     counts = {"example.com": {"received": 7, "dropped:dnt": 1}}
     beat = BootBeat(NOON, 5, NOON - 9, 6, (2, 3, 5), counts, -40)
     drain = DrainBeat(NOON + 1, 4, 900, NOON - 50)
-    await beats(redis, **{f"{0xABC:012x}": beat, "drain": drain})
+    sent: dict[str, BootBeat | DrainBeat] = {f"{0xABC:012x}": beat, "drain": drain}
+    await beats(redis, **sent)
     ledger = Ledger(session, redis)
     await ledger.copy_heartbeats()
     assert rows(
@@ -149,5 +151,5 @@ async def test_a_heartbeat_that_cannot_be_read_hides_no_other(
 
 
 async def beats(redis: Redis, edge: str = "e1", /, **fields: BootBeat | DrainBeat) -> None:
-    packed = {name: msgspec.msgpack.encode(beat) for name, beat in fields.items()}
+    packed: dict[Any, Any] = {name: msgspec.msgpack.encode(beat) for name, beat in fields.items()}
     await redis.hset(redis_key(edge), mapping=packed)

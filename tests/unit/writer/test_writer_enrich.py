@@ -324,7 +324,12 @@ def test_an_event_stops_at_its_first_drop(tmp_path: Path) -> None:
 
 def test_what_is_remembered_is_bounded_and_found_once() -> None:
     asked: list[str] = []
-    remembered = Remembered[str, str](lambda text: asked.append(text) or text.upper(), 4)
+
+    def ask(text: str) -> str:
+        asked.append(text)
+        return text.upper()
+
+    remembered = Remembered[str, str](ask, 4)
     for text in "abcda":
         assert remembered(text) == text.upper()
     assert asked == list("abcd")
