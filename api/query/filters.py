@@ -30,13 +30,13 @@ class Leaf(msgspec.Struct, frozen=True):
     case_sensitive: bool = True
 
 
-class All(msgspec.Struct, frozen=True):
+class AllOf(msgspec.Struct, frozen=True):
     """True where every part is."""
 
     parts: tuple["Filter", ...]
 
 
-class Any_(msgspec.Struct, frozen=True):
+class AnyOf(msgspec.Struct, frozen=True):
     """True where a part is."""
 
     parts: tuple["Filter", ...]
@@ -48,12 +48,12 @@ class Not(msgspec.Struct, frozen=True):
     part: "Filter"
 
 
-Filter = Leaf | All | Any_ | Not
+Filter = Leaf | AllOf | AnyOf | Not
 
 
-def read_filters(raw: list[Any]) -> All:
+def read_filters(raw: list[Any]) -> AllOf:
     """Every filter of a question must hold. Raises Refusal."""
-    tree = All(_parts(raw, "filters", 1))
+    tree = AllOf(_parts(raw, "filters", 1))
     if sum(1 for _ in leaves(tree)) > MAX_LEAVES:
         raise _bad("filters", f"there are over {MAX_LEAVES} filters")
     return tree
@@ -66,7 +66,7 @@ def leaves(tree: Filter) -> Iterator[Leaf]:
             yield tree
         case Not(part):
             yield from leaves(part)
-        case All(parts) | Any_(parts):
+        case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from leaves(part)
 
@@ -98,7 +98,7 @@ def _read_logic(operator: str, raw: list[Any], place: str, depth: int) -> Filter
     parts = _parts(raw[1], f"{place}[1]", depth + 1)
     if not parts:
         raise _bad(f"{place}[1]", f"`{operator}` needs a filter")
-    return All(parts) if operator == "and" else Any_(parts)
+    return AllOf(parts) if operator == "and" else AnyOf(parts)
 
 
 def _read_leaf(raw: list[Any], place: str) -> Leaf:

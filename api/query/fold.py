@@ -6,14 +6,14 @@ Case folding runs here, in one library, over the values that there are: engines 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.query.filters import All, Any_, Filter, Leaf, Not
+from api.query.filters import AllOf, AnyOf, Filter, Leaf, Not
 from api.query.scope import Scope, whole_days
 from writer.tables import events
 
 
-async def fold_case(db: AsyncConnection, scope: Scope, tree: All) -> All:
+async def fold_case(db: AsyncConnection, scope: Scope, tree: AllOf) -> AllOf:
     """The same filter without a leaf that ignores case."""
-    return All(tuple([await _fold(db, scope, part) for part in tree.parts]))
+    return AllOf(tuple([await _fold(db, scope, part) for part in tree.parts]))
 
 
 def matches(leaf: Leaf, value: str) -> bool:
@@ -27,10 +27,10 @@ def matches(leaf: Leaf, value: str) -> bool:
 
 async def _fold(db: AsyncConnection, scope: Scope, tree: Filter) -> Filter:
     match tree:
-        case All(parts):
-            return All(tuple([await _fold(db, scope, part) for part in parts]))
-        case Any_(parts):
-            return Any_(tuple([await _fold(db, scope, part) for part in parts]))
+        case AllOf(parts):
+            return AllOf(tuple([await _fold(db, scope, part) for part in parts]))
+        case AnyOf(parts):
+            return AnyOf(tuple([await _fold(db, scope, part) for part in parts]))
         case Not(part):
             return Not(await _fold(db, scope, part))
         case Leaf(case_sensitive=True):

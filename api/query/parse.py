@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from api.query.filters import All, read_filters
+from api.query.filters import AllOf, read_filters
 from api.query.ranges import Range, read_range, resolve_time
 from api.query.vocabulary import (
     DIMENSIONS,
@@ -44,7 +44,7 @@ class Query(msgspec.Struct, frozen=True):
     metrics: tuple[str, ...]
     range: Range
     dimensions: tuple[Dimension, ...]
-    filters: All
+    filters: AllOf
     order: tuple[Order, ...]
     include: Include
     limit: int

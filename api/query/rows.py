@@ -4,33 +4,22 @@ Events that are in the range and match the filters are *chosen*. Event metrics c
 metrics count the visits that hold one, measured whole.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     CTE,
-    BigInteger,
     ColumnElement,
-    Date,
-    DateTime,
-    Interval,
     Select,
-    Text,
     and_,
-    any_,
-    case,
-    cast,
     func,
-    literal,
-    not_,
-    or_,
     select,
     true,
 )
 
-from api.query.filters import All, Any_, Filter, Leaf, Not
+from api.query.buckets import bucket
+from api.query.conditions import holds
+from api.query.measures import measure
 from api.query.parse import Query
 from api.query.plan import Plan
 from api.query.scope import Scope, within
@@ -40,14 +29,12 @@ from shared.beacon import PAGEVIEW
 
 TOTAL = "total_rows"
 
-_ONE_HOUR = timedelta(hours=1)
-
 
 def select_answer(scope: Scope, query: Query, plan: Plan) -> Select[Any]:
     """The rows of the answer, ordered and cut: dimensions as ``d0…``, metrics by name, and how
     many rows there are uncut."""
     grouped = _select_grouped(scope, query, plan)
-    metrics = [_metric(grouped, name).label(name) for name in query.metrics]
+    metrics = [measure(grouped, name).label(name) for name in query.metrics]
     keys = [grouped.c[_key(index)] for index in range(len(query.dimensions))]
     measured = select(*keys, *metrics).cte("measured")
     return (
@@ -77,7 +64,7 @@ def _select_chosen(scope: Scope, query: Query, plan: Plan) -> CTE:
     counted = select_counted(scope, plan)
     if not plan.visits:
         in_range = within(scope.range, counted.c.ts)
-        chosen = select(counted).where(in_range, _holds(query.filters, counted, None))
+        chosen = select(counted).where(in_range, holds(query.filters, counted, None))
         return chosen.cte("chosen")
     numbered = select_numbered(counted)
     visits = select_visits(numbered, plan)
@@ -90,7 +77,7 @@ def _select_chosen(scope: Scope, query: Query, plan: Plan) -> CTE:
     return (
         select(*(c for c in numbered.c if c.name != "begins"), *measures)
         .select_from(numbered.outerjoin(visits, of_visit))
-        .where(within(scope.range, numbered.c.ts), _holds(query.filters, numbered, visits))
+        .where(within(scope.range, numbered.c.ts), holds(query.filters, numbered, visits))
         .cte("chosen")
     )
 
@@ -167,7 +154,7 @@ def _key(index: int) -> str:
 def _value(chosen: CTE, dimension: Dimension) -> ColumnElement[Any]:
     """What an event counts under."""
     if dimension.kind is Kind.TIME:
-        return _BUCKETS[dimension.column](chosen)
+        return bucket(chosen, dimension.column)
     return chosen.c[dimension.name if dimension.kind is Kind.VISIT else dimension.column]
 
 
@@ -176,82 +163,9 @@ def _value_of_visit(chosen: CTE, dimension: Dimension) -> ColumnElement[Any]:
     return chosen.c[ENTRY_PAGE] if dimension.name == PAGE else _value(chosen, dimension)
 
 
-def _hour(chosen: CTE) -> ColumnElement[Any]:
-    day = cast(chosen.c.day, DateTime)
-    return day + chosen.c.hour * literal(_ONE_HOUR, Interval)
-
-
-def _truncated(unit: str) -> Callable[[CTE], ColumnElement[Any]]:
-    def bucket(chosen: CTE) -> ColumnElement[Any]:
-        return cast(func.date_trunc(unit, cast(chosen.c.day, DateTime)), Date)
-
-    return bucket
-
-
-def _day(chosen: CTE) -> ColumnElement[Any]:
-    return chosen.c.day
-
-
-_BUCKETS: dict[str, Callable[[CTE], ColumnElement[Any]]] = {
-    "hour": _hour,
-    "day": _day,
-    "week": _truncated("week"),
-    "month": _truncated("month"),
-}
-
-
 def _has_visit(chosen: CTE, dimensions: Sequence[Dimension]) -> list[ColumnElement[bool]]:
     """An event without a visit stands in no row of a visit's dimension."""
     return [chosen.c[d.name].is_not(None) for d in dimensions if d.kind is Kind.VISIT]
-
-
-def _holds(tree: Filter, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
-    """Null where a visit is asked about that an event does not have."""
-    match tree:
-        case All(parts):
-            return and_(true(), *(_holds(part, own, visits) for part in parts))
-        case Any_(parts):
-            return or_(*(_holds(part, own, visits) for part in parts))
-        case Not(part):
-            return not_(_holds(part, own, visits))
-    return _leaf_holds(tree, own, visits)
-
-
-def _leaf_holds(leaf: Leaf, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
-    dimension = leaf.dimension
-    if dimension.kind is Kind.VISIT and visits is not None:
-        column = visits.c[dimension.name]
-    else:
-        column = own.c[dimension.column]
-    if leaf.test == "is":
-        holds = column == any_(literal(list(leaf.values), ARRAY(Text)))
-    else:
-        holds = or_(*(func.strpos(column, value) > 0 for value in leaf.values))
-    return not_(holds) if leaf.negated else holds
-
-
-def _metric(grouped: CTE, name: str) -> ColumnElement[Any]:
-    if name in ("visitors", "events", "pageviews", "visits"):
-        return cast(grouped.c[name], BigInteger)
-    numerator, scale, per_visit = _RATIOS[name]
-    return _half_even(grouped.c[numerator] * scale, grouped.c.visits * per_visit)
-
-
-_RATIOS = {
-    "views_per_visit": ("views", 100, 1),
-    "bounce_rate": ("bounced", 100, 1),
-    "visit_duration": ("lasted_ms", 1, 1_000),
-}
-"""(sum over the visits, its factor, factor of the visits): views_per_visit in hundredths."""
-
-
-def _half_even(numerator: Any, denominator: Any) -> ColumnElement[Any]:
-    """The ratio of two integers ≥ 0, rounded half to even; 0 where there is nothing."""
-    doubled, twice = 2 * numerator + denominator, 2 * denominator
-    up = func.div(doubled, twice)
-    is_tie = func.mod(doubled, twice) == 0
-    rounded = up - case((and_(is_tie, func.mod(up, 2) == 1), 1), else_=0)
-    return cast(case((denominator == 0, 0), else_=rounded), BigInteger)
 
 
 def _sum(column: Any) -> ColumnElement[Any]:

@@ -1,0 +1,43 @@
+"""The filter tree as SQL."""
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+)
+
+from api.query.filters import AllOf, AnyOf, Filter, Leaf, Not
+from api.query.vocabulary import Kind
+
+
+def holds(tree: Filter, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
+    """Null where a visit is asked about that an event does not have."""
+    match tree:
+        case AllOf(parts):
+            return and_(true(), *(holds(part, own, visits) for part in parts))
+        case AnyOf(parts):
+            return or_(*(holds(part, own, visits) for part in parts))
+        case Not(part):
+            return not_(holds(part, own, visits))
+    return _leaf_holds(tree, own, visits)
+
+
+def _leaf_holds(leaf: Leaf, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
+    dimension = leaf.dimension
+    if dimension.kind is Kind.VISIT and visits is not None:
+        column = visits.c[dimension.name]
+    else:
+        column = own.c[dimension.column]
+    if leaf.test == "is":
+        matched = column == any_(literal(list(leaf.values), ARRAY(Text)))
+    else:
+        matched = or_(*(func.strpos(column, value) > 0 for value in leaf.values))
+    return not_(matched) if leaf.negated else matched
