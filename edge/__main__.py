@@ -4,6 +4,7 @@ import os
 import sys
 
 from edge.link import read_address
+from edge.state_folder import make_state_folder
 from edge.supervisor import CannotListen, EdgeServer
 from shared.keys import read_public_key, read_verify_key
 from shared.logs import set_up_logs
@@ -33,18 +34,6 @@ def _check(settings: EdgeSettings) -> None:
         except Exception as error:
             raise BadSettings(f"{name} cannot be read: {type(error).__name__}") from error
     make_state_folder(settings)
-
-
-def make_state_folder(settings: EdgeSettings) -> None:
-    """Where boots and the drain's proof are kept. Raises BadSettings."""
-    try:
-        settings.edge_state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (settings.edge_state_dir / ".writable").touch()
-    except OSError as error:
-        raise BadSettings(
-            f"MILLRACE_EDGE_STATE_DIR: {settings.edge_state_dir} cannot be written "
-            f"({error.strerror}); create it or choose another folder"
-        ) from error
 
 
 if __name__ == "__main__":

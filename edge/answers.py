@@ -112,6 +112,8 @@ async def send_answer(send: Send, answer: Answer, origin: bytes | None) -> None:
 
 def render(answer: Answer, origin: bytes | None, *, keep_alive: bool) -> bytes:
     """The whole response as it goes over the wire."""
+    if keep_alive and answer.status == 202 and not answer.headers:
+        return b"%b%d\r\n\r\n%b" % (_usual_head(origin), len(answer.body), answer.body)
     extra = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
     if not keep_alive and not answer.closes:
         extra += b"connection: close\r\n"
@@ -122,6 +124,12 @@ def render(answer: Answer, origin: bytes | None, *, keep_alive: bool) -> bytes:
         extra,
         answer.body,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _usual_head(origin: bytes | None) -> bytes:
+    lines = STATUS_LINE[202] + _cors_lines(origin)
+    return lines + b"content-type: application/json\r\ncontent-length: "
 
 
 @lru_cache(maxsize=1_024)

@@ -17,13 +17,13 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from edge.__main__ import make_state_folder
 from edge.clock import CaptureClock
 from edge.closing import close_dead_boots
 from edge.ending import end_tasks
 from edge.probe import Probe
 from edge.proof import Proof
 from edge.spool import AWAY, Entry, Spool, SpoolAway, SpoolGauges
+from edge.state_folder import make_state_folder
 from shared.heartbeat import DRAIN_FIELD, DrainBeat, redis_key
 from shared.logs import set_up_logs
 from shared.metrics import DRAINED_BATCHES

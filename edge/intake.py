@@ -91,8 +91,9 @@ class Intake:
             )
         reading = taken.reading
         self._tally.received(taken.site, len(reading.beacons))
-        for code in answers.fault_codes(reading.faults):
-            self._tally.refused(taken.site, code)
+        if reading.faults:
+            for code in answers.fault_codes(reading.faults):
+                self._tally.refused(taken.site, code)
         return answers.accepted(reading, self._collector.receipts(taken, seq))
 
     def refused(self, refusal: Refusal) -> Answer:

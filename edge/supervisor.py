@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -38,6 +39,12 @@ class EdgeServer:
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises CannotListen."""
+        try:
+            self._run()
+        finally:
+            shutil.rmtree(self._metrics_dir, ignore_errors=True)
+
+    def _run(self) -> None:
         settings = self._settings
         listening = _listen(settings.edge_host, settings.edge_port)
         ops_listening = _listen(settings.ops_host, settings.edge_ops_port)
