@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from infrastructure.local.cache import cached
@@ -49,8 +50,10 @@ def _npm_program(folder: Path) -> Path:
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
+    """Link a big file, which a refresh replaces; copy a small one, which it writes into."""
     target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
+    if source.suffix == ".mmdb":
+        with suppress(OSError):
+            os.link(source, target)
+    if not target.exists():
         shutil.copyfile(source, target)

@@ -9,6 +9,7 @@ import click
 
 from infrastructure.local.folders import CHECKOUT, make_folder, state_folder
 from infrastructure.local.frontend import build_front_ends
+from infrastructure.local.geo import put_geo
 from infrastructure.local.installation import read_installation
 from infrastructure.local.post import Post
 from infrastructure.local.running import drop_running, read_running
@@ -31,6 +32,8 @@ def command(foreground: bool, free_ports: bool) -> None:
         raise Problem("It is up already: see `./run status`.")
     prepare_servers()
     build_front_ends()
+    if "MILLRACE_GEO_DIR" not in os.environ:
+        put_geo(folder / "geo")
     if foreground:
         supervise(folder, free_ports=free_ports)
     else:

@@ -44,6 +44,7 @@ def test_up_status_and_down_work_from_nothing(
     for setting in SERVER_SETTINGS:
         monkeypatch.delenv(setting, raising=False)
     monkeypatch.setenv("MILLRACE_GEO_REFRESH", "false")
+    monkeypatch.setenv("MILLRACE_GEO_DIR", str(scratch / "geo"))
     try:
         first = _run("up", "--free-ports")
         assert first.exit_code == 0, first.stderr
