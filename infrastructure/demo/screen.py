@@ -56,8 +56,10 @@ class Screen:
 
 def one_line(log: SendLog, sight: Sight) -> str:
     """How things stand, where there is no terminal."""
+    again = f" ({log.repeats:,} times again)" if log.repeats else ""
     return (
-        f"sent {log.begun:,}, accepted {log.accepted:,}, stored {sight.stored:,}; "
+        f"sent {log.begun:,}{again}, accepted {log.accepted:,}, "
+        f"stored {sight.stored:,}; "
         f"primary {'up' if sight.primary_up else 'DOWN'}, spool {sight.spooled:,} batches, "
         f"drained {sight.drained:,}; commit {sight.commit:,}"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from infrastructure.demo.household import OWNER, settle_in
+from infrastructure.demo.household import OWNER, SITE, settle_in
 from infrastructure.demo.plan import say_plan
 from infrastructure.demo.play import Play
 from infrastructure.demo.screen import Screen, account_table
@@ -101,7 +101,7 @@ def _stop_by_signal(stop: asyncio.Event) -> None:
 
 def _say_where(console: Console, product: Product, installation: Installation, once: bool) -> None:
     console.print()
-    console.print(f"The live page:  [bold]{product.api_url}/live[/]")
+    console.print(f"The live page:  [bold]{product.api_url}/live?site={SITE}[/]")
     console.print(f"Sign in with:   {OWNER}  {installation.owner_password}")
     console.print(f"Beacons go to:  {product.edge_url}/track")
     if not once:
