@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import Any
 
-CONNECTIONS = 64
+CONNECTIONS = 256
 _SLOT_S = 0.002
 _AGENTS = [
     f"Mozilla/5.0 (X11; Linux x86_64; rv:{number}.0) Gecko/20100101 Firefox/{number}.0"
