@@ -74,7 +74,7 @@ class Money(NamedTuple):
     items: bytes | None = None
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event. Times are microseconds since the epoch; ``day`` counts days since then.
 
     ``ip`` and ``user_agent`` are of whom the event is about: of the connection, or for a keyed

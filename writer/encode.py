@@ -57,16 +57,16 @@ def encode(draft: Draft) -> Row:
         (
             _fixed(draft),
             _NULL if draft.visitor is None else _INT8.pack(8, draft.visitor),
-            _NULL if draft.bot is None else _text(draft.bot),
-            _text(beacon.name),
-            _text(beacon.title),
-            _texts(draft.page),
-            _texts(draft.referral),
-            _texts(draft.campaign),
-            _texts(draft.place),
-            _texts(draft.agent),
-            _text(language),
-            _text(screen),
+            _NULL if draft.bot is None else _text[draft.bot],
+            _text[beacon.name],
+            _text[beacon.title],
+            _texts[draft.page],
+            _texts[draft.referral],
+            _texts[draft.campaign],
+            _texts[draft.place],
+            _texts[draft.agent],
+            _text[language],
+            _text[screen],
             _NULL if draft.user_id is None else _encode_text(draft.user_id),
             _json(draft.props),
             _json(draft.vitals),
@@ -117,7 +117,7 @@ def _money(money: Money) -> bytes:
     return b"".join(
         (
             _NULL if money.revenue is None else _INT8.pack(8, money.revenue),
-            _NULL if money.currency is None else _text(money.currency),
+            _NULL if money.currency is None else _text[money.currency],
             _json(money.items),
         )
     )

@@ -52,4 +52,4 @@ _describe = Remembered(describe, 20_000)
 
 def read_agent(draft: Draft) -> Draft:
     """Add what the user agent says."""
-    return replace(draft, agent=_describe(draft.user_agent))
+    return replace(draft, agent=_describe[draft.user_agent])

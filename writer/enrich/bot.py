@@ -30,5 +30,5 @@ _rule_of = Remembered(rule_of, 20_000)
 
 def mark_bot(draft: Draft) -> Draft:
     """Name the rule by which the user agent is a robot's."""
-    rule = _rule_of(draft.user_agent)
+    rule = _rule_of[draft.user_agent]
     return draft if rule is None else replace(draft, bot=rule)

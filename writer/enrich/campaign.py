@@ -49,5 +49,5 @@ _tags_of = Remembered(tags_of, 50_000)
 
 def read_campaign(draft: Draft) -> Draft:
     """Add the campaign, if the address names one."""
-    tags = _tags_of(draft.beacon.url)
+    tags = _tags_of[draft.beacon.url]
     return draft if tags is _NONE else replace(draft, campaign=tags)

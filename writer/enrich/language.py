@@ -21,4 +21,4 @@ _first_language = Remembered(first_language, 10_000)
 
 def read_language(draft: Draft) -> Draft:
     """Shorten the header to the language alone."""
-    return replace(draft, language=_first_language(draft.language))
+    return replace(draft, language=_first_language[draft.language])

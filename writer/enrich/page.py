@@ -20,15 +20,20 @@ def split(url: str) -> tuple[str, str, str]:
     return host.removeprefix("www."), parts.path or "/", parts.query
 
 
-_split = Remembered(split, 50_000)
+def _page_of(url: str) -> tuple[Page, str]:
+    host, path, query = split(url)
+    return Page(host, path), query
+
+
+_pages = Remembered(_page_of, 50_000)
 
 
 def read_page(draft: Draft) -> Draft:
     """Add host and path, and what of the query the site allows."""
-    host, path, query = _split(draft.beacon.url)
+    page, query = _pages[draft.beacon.url]
     allowed = draft.settings.query_params
     if allowed and query:
         kept = [(name, value) for name, value in parse_qsl(query) if name in allowed]
         if kept:
-            path = f"{path}?{urlencode(sorted(kept))}"
-    return replace(draft, page=Page(host, path))
+            page = page._replace(page=f"{page.page}?{urlencode(sorted(kept))}")
+    return replace(draft, page=page)

@@ -82,13 +82,24 @@ def enrich(drafts: Sequence[Draft], pipeline: Sequence[Step]) -> Enriched:
 
 
 def _walk(step: Step, before: Enriched) -> Enriched:
-    kept: list[Draft] = []
     apply = step.apply
+    try:
+        changed = [apply(draft) for draft in before.drafts]
+    except Exception:
+        return _walk_with_care(step, before)
+    kept = [draft for draft in changed if draft.__class__ is Draft]
+    if len(kept) < len(changed):
+        return _walk_with_care(step, before)
+    return Enriched(kept, before.dropped, before.unfit)
+
+
+def _walk_with_care(step: Step, before: Enriched) -> Enriched:
+    """The same where a draft is dropped or fails: whatever one does, its neighbours go on."""
+    kept: list[Draft] = []
     for draft in before.drafts:
         try:
-            changed = apply(draft)
+            changed = step.apply(draft)
         except Exception as error:
-            # Whatever one event does to a step, its neighbours go on.
             # Not its message, which may quote the client.
             log.error("step %s failed on one event: %s", step.name, type(error).__name__)
             why = SetAside(FAILED, f"{step.name}: {type(error).__name__}")

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +36,11 @@ class Geo:
             return
         self._stamps = stamps
         self._readers = [reader for reader in map(_open, self._paths) if reader is not None]
-        self._find.forget()
+        self._find.clear()
 
     def find(self, ip: str) -> Place:
         """The place of an address, as far as it is known."""
-        return self._find(ip) if ip else _NOWHERE
+        return self._find[ip] if ip and self._readers else _NOWHERE
 
     def locate(self, draft: Draft) -> Draft:
         """Add the place of the client's address."""
@@ -49,11 +48,7 @@ class Geo:
         return draft if place is _NOWHERE else replace(draft, place=place)
 
     def _look_up(self, ip: str) -> Place:
-        try:
-            address = ip_address(ip)
-        except ValueError:
-            return _NOWHERE
-        places = [read_place(_record(reader, str(address))) for reader in self._readers]
+        places = (read_place(_record(reader, ip)) for reader in self._readers)
         return next((place for place in places if place.country), _NOWHERE)
 
 

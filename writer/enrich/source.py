@@ -66,15 +66,14 @@ def split_referrer(referrer: str) -> tuple[str, str]:
 
 
 _split_referrer = Remembered(split_referrer, 50_000)
-_known = Remembered(known, 50_000)
 
 
 def find_source(draft: Draft) -> Draft:
     """Add referrer, source and channel. A referrer of the site itself is none."""
-    host, referrer = _split_referrer(draft.beacon.referrer)
+    host, referrer = _split_referrer[draft.beacon.referrer]
     if host and _is_own(host, draft.page.hostname, draft.site):
         host = referrer = ""
-    source, channel = describe(host, draft.campaign)
+    source, channel = _describe[host, draft.campaign]
     return replace(draft, referral=Referral(referrer, source, channel))
 
 
@@ -84,7 +83,7 @@ def _is_own(host: str, page_host: str, site: str) -> bool:
 
 def describe(host: str, tags: Campaign) -> tuple[str, str]:
     """(source, channel); the source of a direct visit is empty."""
-    found = _known(tags.source.lower() or host) if tags.source or host else None
+    found = known(tags.source.lower() or host) if tags.source or host else None
     clicked = _CLICKS.get(tags.click_id)
     if found is None and clicked is not None and not tags.source and not host:
         found = clicked
@@ -110,3 +109,8 @@ def _unpaid(natural: str, tags: Campaign, host: str) -> str:
     if natural:
         return natural
     return REFERRAL if host or tags.source else DIRECT
+
+
+_describe = Remembered[tuple[str, Campaign], tuple[str, str]](
+    lambda host_and_tags: describe(*host_and_tags), 50_000
+)

@@ -331,8 +331,8 @@ def test_what_is_remembered_is_bounded_and_found_once() -> None:
 
     remembered = Remembered[str, str](ask, 4)
     for text in "abcda":
-        assert remembered(text) == text.upper()
+        assert remembered[text] == text.upper()
     assert asked == list("abcd")
-    remembered("e")
-    assert remembered("d") == "D"
+    assert remembered["e"] == "E"
+    assert remembered["d"] == "D"
     assert asked == list("abcde")
