@@ -20,6 +20,7 @@ from infrastructure.local.folders import CHECKOUT, cache_folder, make_folder
 from infrastructure.problem import Problem
 
 LOCK = Path(__file__).with_name("requirements.txt")
+_SIZES = "some 140 MB, 460 MB on disk"
 _LINE_EVERY_S = 2.0
 
 
@@ -57,6 +58,11 @@ def _key(lock: Path) -> str:
 
 def _make(folder: Path, lock: Path) -> None:
     """An environment cannot be moved, so it is made in its place; `complete` says it is whole."""
+    if lock == LOCK:
+        print(
+            f"To be downloaded, once: Python packages ({_SIZES}), kept in {folder}.",
+            file=sys.stderr,
+        )
     shutil.rmtree(folder, ignore_errors=True)
     try:
         venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)

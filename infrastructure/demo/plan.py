@@ -1,5 +1,6 @@
 """What the demo fetches and keeps, said before it does."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,16 +22,19 @@ class Part(NamedTuple):
 
 PARTS = (
     Part("PostgreSQL 17 with TimescaleDB, and Redis 8", "servers-*", 77, 190),
-    Part("what the tracker is built with", "front-end-tracker-*", 15, 1),
-    Part("what the live page is built with", "front-end-dashboard-*", 25, 1),
+    Part("what the tracker is built with", "front-end-tracker-*", 18, 1),
+    Part("what the live page is built with", "front-end-dashboard-*", 24, 1),
     Part("files that tell an address's country and city", CACHED, 73, 150),
 )
+NODE = Part("Node, since this machine has none", "", 61, 190)
 
 
 def say_plan(console: Console, state: Path) -> None:
     """Print what is missing and will be fetched, and where everything is kept."""
     cache = cache_folder()
     missing = [part for part in PARTS if not _there(cache, part.files)]
+    if missing and not shutil.which("npm"):
+        missing.append(NODE)
     for line in _missing_lines(missing, cache):
         console.print(line)
     console.print(f"The demo's database, logs and secrets: {state} (some 100 MB to begin with).")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from infrastructure.demo.account import Account
-from infrastructure.demo.plan import PARTS, say_plan
+from infrastructure.demo.plan import NODE, PARTS, say_plan
 from infrastructure.demo.screen import Screen, account_table
 from infrastructure.demo.sight import Sight
 from infrastructure.traffic.send_log import SendLog
@@ -28,6 +28,13 @@ def test_the_plan_names_each_missing_part_with_its_size_and_every_folder(
         assert f"{part.what}: {part.download_mb} MB" in shown
     assert str(tmp_path) in shown
     assert "/the/state" in shown
+
+
+def test_the_plan_counts_node_where_the_machine_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert NODE.what in plan(tmp_path, monkeypatch)
 
 
 def test_the_plan_says_when_nothing_has_to_be_downloaded(
