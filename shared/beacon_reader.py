@@ -41,12 +41,12 @@ _ESCAPE = re.compile(
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u0000)"
     rb"|\\."
 )
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def read(body: bytes, caller: Caller) -> Reading:
     """Every event of a request. Raises Refusal where the request as a whole cannot be read."""
-    if b"\\u" in body:
+    if b"\\" in body:
         body = _ESCAPE.sub(_replace_unstorable, body)
     try:
         beacons = _many.decode(body) if _is_array(body) else [_one.decode(body)]
