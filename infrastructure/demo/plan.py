@@ -21,7 +21,7 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("PostgreSQL 17 with TimescaleDB, and Redis 8", "servers-*", 77, 190),
+    Part("PostgreSQL 17 with TimescaleDB, and Redis 8", "servers-*", 60, 190),
     Part("what the tracker is built with", "front-end-tracker-*", 18, 1),
     Part("what the live page is built with", "front-end-dashboard-*", 24, 1),
     Part("files that tell an address's country and city", CACHED, 73, 150),
