@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.open_load PORT SITE RATE SECONDS``: beacons at a steady rate, each
+"""``python -m tests.benchmarks.open_load PORT SITE,… RATE SECONDS``: beacons at a steady rate, each
 sent when it is due, whether or not those before were answered.
 
 A process of its own. Each beacon's host name holds the moment it was sent by the machine's
@@ -71,7 +71,7 @@ def request(site: str, number: int) -> bytes:
     return head.encode() + body
 
 
-async def send(port: int, site: str, rate: float, seconds: float) -> dict[str, Any]:
+async def send(port: int, sites: list[str], rate: float, seconds: float) -> dict[str, Any]:
     """Send for so long. ``missed``: due while every connection still waited for its answer."""
     loop = asyncio.get_running_loop()
     idle: deque[Sender] = deque()
@@ -86,7 +86,7 @@ async def send(port: int, site: str, rate: float, seconds: float) -> dict[str, A
             if not idle:
                 tally["missed"] += 1
                 continue
-            idle.popleft().transport.write(request(site, due))
+            idle.popleft().transport.write(request(sites[due % len(sites)], due))
             tally["sent"] += 1
         await asyncio.sleep(_SLOT_S)
     async with asyncio.timeout(20):
@@ -96,5 +96,5 @@ async def send(port: int, site: str, rate: float, seconds: float) -> dict[str, A
 
 
 if __name__ == "__main__":
-    _, port, site, rate, seconds = sys.argv
-    print(json.dumps(asyncio.run(send(int(port), site, float(rate), float(seconds)))))
+    _, port, sites, rate, seconds = sys.argv
+    print(json.dumps(asyncio.run(send(int(port), sites.split(","), float(rate), float(seconds)))))
