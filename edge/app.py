@@ -16,7 +16,7 @@ from edge.answers import Answer, cors, preflight, refused, send_answer
 from edge.body import Disconnected
 from edge.intake import Intake
 from edge.pixel import Pixel
-from edge.script import Script
+from edge.script import BUILT_CORE, Script, core_path
 from shared.errors import Code, Refusal
 from shared.settings import EdgeSettings
 
@@ -34,10 +34,12 @@ class EdgeApp:
         self.path = settings.edge_path
         self.head_timeout_s = settings.edge_body_timeout_s
         self.intake = intake
+        max_age_s = settings.edge_script_max_age_s
         self._routes = Starlette(
             routes=[
                 Route(settings.edge_path, _preflight, methods=["OPTIONS"]),
-                Route(settings.edge_script_path, Script(settings.edge_script_max_age_s).serve),
+                Route(settings.edge_script_path, Script(max_age_s).serve),
+                Route(core_path(settings.edge_script_path), Script(max_age_s, BUILT_CORE).serve),
                 Route(settings.edge_pixel_path, Pixel(intake), methods=["GET"]),
             ],
             exception_handlers={Refusal: _refusal, HTTPException: _http_error},

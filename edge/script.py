@@ -1,14 +1,26 @@
-"""The built tracker, with a validator so that browsers ask cheaply whether theirs is current."""
+"""The built tracker, with a validator so that browsers ask cheaply whether theirs is current.
+
+Beside the whole tracker stands its core, under the same path with ``.core`` before the ending:
+without the console's explanations, and with Do Not Track left to the edge to judge.
+"""
 
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import Code, Refusal
 
-BUILT = Path(__file__).parent / "tracker" / "dist" / "t.js"
+_DIST = Path(__file__).parent / "tracker" / "dist"
+BUILT = _DIST / "t.js"
+BUILT_CORE = _DIST / "core.js"
+
+
+def core_path(script_path: str) -> str:
+    """``/t.core.js`` of ``/t.js``."""
+    path = PurePosixPath(script_path)
+    return str(path.with_name(f"{path.stem}.core{path.suffix}"))
 
 
 class Script:

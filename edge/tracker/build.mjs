@@ -1,4 +1,4 @@
-// dist/t.js: the tracker, as pages load it. dist/core.js: the same without manners, to be measured.
+// dist/t.js: the tracker, as pages load it. dist/core.js: the same without manners, for pages that count every byte.
 // esbuild joins the modules, terser shortens what is left.
 
 import { mkdir, writeFile } from "node:fs/promises";

@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import Request
 
 from edge.pixel import GIF
-from edge.script import Script
+from edge.script import Script, core_path
 from shared.errors import Code, Refusal
 from tests.edge_under_test import BROWSER, SITE, EdgeUnderTest, stored_envelopes
 
@@ -37,6 +37,11 @@ async def test_a_browser_that_has_the_current_script_gets_a_304(script: Script) 
     again = await script.serve(_request(if_none_match=f'"other", W/{etag}'))
     assert (again.status_code, again.body, again.headers["etag"]) == (304, b"", etag)
     assert (await script.serve(_request(if_none_match='"other"'))).status_code == 200
+
+
+def test_the_core_stands_beside_the_tracker_under_whatever_name_that_has() -> None:
+    assert core_path("/t.js") == "/t.core.js"
+    assert core_path("/assets/app.min.js") == "/assets/app.min.core.js"
 
 
 async def test_an_edge_without_a_built_script_says_so(tmp_path: Path) -> None:
