@@ -149,6 +149,7 @@ def longer(text: str, limit: int) -> bool:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEB_URL = re.compile(r"https?://[^/?#\s\\]+[^\s]*", re.IGNORECASE)
+_ODD_HOST = re.compile(r"[^/]*//[^/?#]*[^a-zA-Z0-9.:/?#-]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -178,16 +179,17 @@ def _url_fault(beacon: Beacon) -> Fault | None:
         return None
     if longer(url, MAX_URL):
         return _too_long("url", MAX_URL)
-    if not _WEB_URL.fullmatch(url) or ("[" in url and not _splits(url)):
+    if not _WEB_URL.fullmatch(url) or (_ODD_HOST.match(url) and not _splits(url)):
         return Fault(Code.BAD_VALUE, "`url` is not an http or https address", field="url")
     return None
 
 
 def _splits(url: str) -> bool:
     try:
-        return bool(urlsplit(url).hostname)
+        host = urlsplit(url).hostname
     except ValueError:
         return False
+    return bool(host) and "%" not in str(host)
 
 
 def _props_fault(beacon: Beacon) -> Fault | None:
@@ -260,10 +262,12 @@ def _item_faults(items: list[Item]) -> Iterator[Fault]:
 
 
 def _is_money(amount: Decimal) -> bool:
-    exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(amount) > MAX_AMOUNT:
+    # Compared and looked at only: arithmetic on a huge exponent raises.
+    if not amount.is_finite() or not -MAX_AMOUNT <= amount <= MAX_AMOUNT:
         return False
-    return exponent >= -3 or amount == amount.quantize(Decimal("0.001"))
+    _, digits, exponent = amount.as_tuple()
+    places = -int(exponent)
+    return -12 <= places <= 3 or (places > 3 and not any(digits[-(places - 3) :]))
 
 
 _CHECKS = (_text_fault, _url_fault, _props_fault, _number_fault, _vitals_fault, _money_fault)

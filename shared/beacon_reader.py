@@ -41,7 +41,8 @@ _ESCAPE = re.compile(
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\u0000)"
     rb"|\\."
 )
-_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# An unfinished string is taken whole, lest it be tried again from each of its escaped quotes.
+_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 def read(body: bytes, caller: Caller) -> Reading:
@@ -112,7 +113,7 @@ def _split(body: bytes) -> list[msgspec.Raw]:
         body.decode()
     except UnicodeDecodeError as error:
         raise Refusal(Code.BAD_ENCODING, "the body is not UTF-8") from error
-    if _depth(body) > MAX_DEPTH:
+    if _is_too_deep(body):
         raise Refusal(Code.TOO_DEEP, f"the body is nested deeper than {MAX_DEPTH}")
     try:
         raws = _raw_list.decode(body) if _is_array(body) else [_raw.decode(body)]
@@ -129,16 +130,17 @@ def _is_array(body: bytes) -> bool:
     return body.lstrip()[:1] == b"["
 
 
-def _depth(body: bytes) -> int:
-    deepest = depth = 0
+def _is_too_deep(body: bytes) -> bool:
+    depth = 0
     for match in _STRUCTURE.finditer(body):
         token = match.group()
         if token in (b"[", b"{"):
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MAX_DEPTH:
+                return True
         elif token in (b"]", b"}"):
             depth -= 1
-    return deepest
+    return False
 
 
 def _read_event(raw: msgspec.Raw, ignored: set[str]) -> Beacon | Fault:

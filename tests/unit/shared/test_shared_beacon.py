@@ -62,6 +62,25 @@ def test_a_sound_beacon_is_read_whole() -> None:
         ({"revenue": {"amount": "1.2345", "currency": "EUR"}}, Code.OUT_OF_RANGE, "revenue.amount"),
         ({"revenue": {"amount": "NaN", "currency": "EUR"}}, Code.OUT_OF_RANGE, "revenue.amount"),
         ({"revenue": {"amount": 1e30, "currency": "EUR"}}, Code.OUT_OF_RANGE, "revenue.amount"),
+        (
+            {"revenue": {"amount": "1E+9999999", "currency": "EUR"}},
+            Code.OUT_OF_RANGE,
+            "revenue.amount",
+        ),
+        (
+            {"revenue": {"amount": "1E-9999999", "currency": "EUR"}},
+            Code.OUT_OF_RANGE,
+            "revenue.amount",
+        ),
+        (
+            {"revenue": {"amount": "0E+9999999", "currency": "EUR"}},
+            Code.OUT_OF_RANGE,
+            "revenue.amount",
+        ),
+        ({"items": [{"price": "1E+9999999"}]}, Code.OUT_OF_RANGE, "items.price"),
+        ({"url": "https://a\u2100b/x"}, Code.BAD_VALUE, "url"),
+        ({"url": "https://example.com\uff0fb/x"}, Code.BAD_VALUE, "url"),
+        ({"url": "https://%%%/x"}, Code.BAD_VALUE, "url"),
         ({"revenue": {"amount": 1, "currency": "euro"}}, Code.BAD_VALUE, "revenue.currency"),
         ({"items": [{}] * 31}, Code.TOO_MANY, "items"),
         ({"items": [{"quantity": -1}]}, Code.OUT_OF_RANGE, "items.quantity"),
@@ -100,6 +119,9 @@ def test_what_is_out_of_bounds_is_a_fault_that_names_the_field(
         {"revenue": {"amount": "-5.1000", "currency": "EUR"}},
         {"age_ms": 86_400_000},
         {"name": "signup", "url": ""},
+        {"url": "https://münchen.example/straße?q=ü"},
+        {"url": "http://user:pass@example.com:8080/"},
+        {"url": "http://[::1]:4001/"},
     ],
 )
 def test_what_is_just_within_bounds_is_taken(fields: dict[str, Any]) -> None:
@@ -132,6 +154,13 @@ def test_brackets_within_text_do_not_count_as_depth() -> None:
     fields = a_beacon(title="[" * 200, unknown='"' + "{" * 40)
     assert read_one(fields).ignored == ("unknown",)
     assert MAX_DEPTH == 32
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b'"]'])
+def test_a_body_of_escaped_quotes_is_read_once_not_from_each_of_them(end: bytes) -> None:
+    # Quadratic work on half a megabyte takes hours; that this ends at all is the assertion.
+    with pytest.raises(Refusal):
+        read(b'["' + b'\\"' * 250_000 + end + b"[", ANYONE)
 
 
 def test_nul_and_lone_surrogates_become_replacement_characters() -> None:
