@@ -6,19 +6,25 @@ batches; inside, the body repeats them, and the writer believes only that copy.
 
 import io
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 import zstandard
+from msgspec import Meta
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from shared.envelope import Envelope
+from shared.receipt import MAX_BOOT, MAX_SEQ
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
 """Sealed size aimed at; one larger beacon makes a batch alone."""
 MAX_UNPACKED_BYTES = 8 * 1024 * 1024
 MAX_EVENTS = 65_536
+
+Number = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+"""A batch's number, or 0 for none."""
 
 
 class Header(msgspec.Struct, array_like=True, frozen=True):
@@ -32,11 +38,11 @@ class Header(msgspec.Struct, array_like=True, frozen=True):
     v: int
     key: str
     edge: str
-    boot: int
-    seq: int
-    n: int
-    low: int
-    void: tuple[int, ...] = ()
+    boot: Annotated[int, Meta(ge=0, le=MAX_BOOT)]
+    seq: Annotated[int, Meta(ge=1, le=MAX_SEQ)]
+    n: Annotated[int, Meta(ge=0, le=MAX_EVENTS)]
+    low: Number
+    void: tuple[Number, ...] = ()
 
 
 class Sealed(msgspec.Struct, array_like=True, frozen=True):
@@ -111,7 +117,14 @@ def open_sealed(fields: Mapping[bytes, bytes], private_keys: Mapping[str, Privat
         sealed = _decoder.decode(_unpack(packed))
     except KeyError as error:
         raise DamagedBatch(MALFORMED, "no body") from error
-    except (CryptoError, zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
+    except (
+        CryptoError,
+        zstandard.ZstdError,
+        msgspec.MsgspecError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise DamagedBatch(UNSEALABLE, type(error).__name__) from error
     if sealed.header != header:
         raise DamagedBatch(MISMATCH)

@@ -1,14 +1,25 @@
 """The beacon as captured: what the edge seals and the writer unfolds."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+from shared.clock import US_PER_SECOND
+
+# The key that seals is public: whoever reaches a stream can seal anything, so what is opened is
+# held to these bounds. A capture time lies between the years 2000 and 2200.
+CaptureTime = Annotated[int, Meta(ge=946_684_800 * US_PER_SECOND, lt=7_258_118_400 * US_PER_SECOND)]
+Index = Annotated[int, Meta(ge=0, le=65_535)]
+PlaceInArray = Annotated[int, Meta(ge=0, le=99)]
 
 
 class Headers(msgspec.Struct, array_like=True, frozen=True):
     """The few request headers that enrichment needs; empty where the client sent none."""
 
-    user_agent: str = ""
-    language: str = ""
-    referer: str = ""
+    user_agent: Annotated[str, Meta(max_length=1_024)] = ""
+    language: Annotated[str, Meta(max_length=256)] = ""
+    referer: Annotated[str, Meta(max_length=2_048)] = ""
 
 
 class Envelope(msgspec.Struct, array_like=True, frozen=True):
@@ -23,16 +34,16 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True):
     index ``first + k``.
     """
 
-    received_at: int
+    received_at: CaptureTime
     protocol: int
-    site: str
-    ip: str
-    key: bytes | None
+    site: Annotated[str, Meta(max_length=253)]
+    ip: Annotated[str, Meta(max_length=64)]
+    key: Annotated[bytes, Meta(min_length=32, max_length=32)] | None
     verified: bool
     headers: Headers
-    first: int
-    taken: list[int] | None
-    body: bytes
+    first: Index
+    taken: Annotated[list[PlaceInArray], Meta(max_length=100)] | None
+    body: Annotated[bytes, Meta(max_length=1024 * 1024)]
 
 
 PROTOCOL = 1

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+MAX_BOOT = (1 << 48) - 1
 MAX_SEQ = (1 << 40) - 1
 MAX_INDEX = (1 << 16) - 1
 

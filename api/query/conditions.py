@@ -7,6 +7,8 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
+    case,
+    false,
     func,
     literal,
     not_,
@@ -36,7 +38,11 @@ def _leaf_holds(leaf: Leaf, own: CTE, visits: CTE | None) -> ColumnElement[bool]
         column = visits.c[dimension.name]
     else:
         column = own.c[dimension.column]
-    if leaf.test == "is":
+    matched: ColumnElement[bool]
+    if not leaf.values:
+        # Ignoring case found no value that is meant: false, but null where there is no visit.
+        matched = case((column.is_not(None), false()))
+    elif leaf.test == "is":
         matched = column == any_(literal(list(leaf.values), ARRAY(Text)))
     else:
         matched = or_(*(func.strpos(column, value) > 0 for value in leaf.values))

@@ -245,6 +245,25 @@ async def test_an_event_without_a_visitor_counts_as_an_event_alone(database: str
         assert either_way == [[[0]], [[0]]]
 
 
+@pytest.mark.parametrize("case", [{}, {"case_sensitive": False}])
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        ["is_not", "visit:entry_page", ["/a"]],
+        ["contains_not", "visit:source", ["a"]],
+        ["not", ["is", "visit:country", ["DE"]]],
+    ],
+)
+async def test_no_filter_by_visit_chooses_an_event_without_one(
+    database: str, filter_: list[Any], case: dict[str, bool]
+) -> None:
+    inner = filter_[1] if filter_[0] == "not" else filter_
+    inner += [case] if case else []
+    async with asker(database) as site:
+        await site.put({"visitor": None})
+        assert await site.ask(["pageviews"], filters=[filter_]) == [[0]]
+
+
 async def test_ties_break_by_code_point(database: str) -> None:
     async with asker(database) as site:
         pages = ["/ä", "/B", "/a", "/\U0001f600", "/￿"]

@@ -1,9 +1,11 @@
 """Whatever the edge seals the writer opens unchanged; what was touched on the way it notices."""
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from nacl.public import SealedBox
 
 from shared import batch, keys
@@ -17,7 +19,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=60)
 numbers = st.integers(0, 2**40 - 1)
 envelopes = st.builds(
     Envelope,
-    received_at=st.integers(0, 2**53),
+    received_at=st.integers(946_684_800 * 10**6, 7_258_118_399 * 10**6),
     protocol=st.just(1),
     site=texts,
     ip=texts,
@@ -34,7 +36,7 @@ headers = st.builds(
     key=st.just(KEY_ID),
     edge=st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     boot=st.integers(0, 2**48 - 1),
-    seq=numbers,
+    seq=st.integers(1, 2**40 - 1),
     n=st.integers(0, 65_536),
     low=numbers,
     void=st.lists(numbers, max_size=5).map(tuple),
@@ -62,6 +64,63 @@ def test_a_tampered_header_is_noticed(header: batch.Header, field: str) -> None:
     fields = _sealed(header, [])
     fields[field.encode()] += b"1"
     assert _reason(fields) == batch.MISMATCH
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"seq": 0},
+        {"seq": 2**40},
+        {"seq": 2**63},
+        {"boot": 2**48},
+        {"boot": -1},
+        {"n": -1},
+        {"n": 2**40},
+        {"low": 2**63},
+        {"void": (2**63,)},
+    ],
+)
+def test_a_number_out_of_bounds_is_damage_even_where_it_is_well_sealed(
+    header: dict[str, int],
+) -> None:
+    sound = batch.Header(batch.VERSION, KEY_ID, "fra1", 1, 1, 1, 0)
+    assert _reason(_sealed(replace(sound, **header), [])) == batch.UNSEALABLE
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {"received_at": 2**62},
+        {"received_at": -(2**62)},
+        {"received_at": 0},
+        {"first": 2**60},
+        {"first": -1},
+        {"taken": [2**60]},
+        {"taken": list(range(100)) * 2},
+        {"headers": Headers(user_agent="x" * 1_025)},
+        {"ip": "1" * 65},
+        {"site": "x" * 254},
+        {"key": b"short"},
+        {"body": bytes(1024 * 1024 + 1)},
+    ],
+)
+def test_an_envelope_out_of_bounds_is_damage_even_where_it_is_well_sealed(
+    envelope: dict[str, object],
+) -> None:
+    header = batch.Header(batch.VERSION, KEY_ID, "fra1", 1, 1, 1, 0)
+    sound = Envelope(
+        1_790_000_000_000_000, 1, "a.example", "", None, False, Headers(), 0, None, b""
+    )
+    assert batch.open_sealed(_sealed(header, [sound]), PRIVATE).envelopes == [sound]
+    assert _reason(_sealed(header, [replace(sound, **envelope)])) == batch.UNSEALABLE
+
+
+def test_endless_nesting_in_a_box_is_damage() -> None:
+    header = batch.Header(batch.VERSION, KEY_ID, "fra1", 1, 1, 1, 0)
+    fields = _sealed(header, [])
+    plain = b"\x93" + msgspec.msgpack.encode(header) + b"\x90" + b"\x91" * 100_000 + b"\xc0"
+    fields[b"body"] = SealedBox(PUBLIC).encrypt(zstandard.compress(plain))
+    assert _reason(fields) == batch.UNSEALABLE
 
 
 @given(headers, st.sampled_from(["v", "key", "edge", "boot", "seq", "n", "low", "void", "body"]))
