@@ -16,12 +16,12 @@ from api.query.parse import Query, parse
 from api.query.plan import Plan, make_plan
 from api.query.ranges import ALL, ends
 from api.query.rows import TOTAL, select_answer, select_total
-from api.query.scope import Scope, visible
+from api.query.scope import Scope, in_touched_days, visible
 from api.query.vocabulary import Kind
 from api.query.wire import Answer, Asked, Meta, Pagination, Question, Row
 from api.sites import Site
 from shared.errors import Code, Refusal
-from writer.tables import events
+from writer.tables import events, salt
 
 
 async def answer(
@@ -47,7 +47,10 @@ async def _answer(db: AsyncConnection, found: Site, question: Question, now: dat
     query = msgspec.structs.replace(query, filters=await fold_case(db, scope, query.filters))
     rows, total = await _read_rows(db, scope, query, make_plan(query))
     results = [_shape(row, query) for row in rows]
-    return Answer(results, _meta(found, query, commit, total), _asked(found, question, query))
+    meta = _meta(found, query, commit, total)
+    if anew := await _read_salted_anew(db, scope):
+        meta = msgspec.structs.replace(meta, salted_anew=anew)
+    return Answer(results, meta, _asked(found, question, query))
 
 
 async def _read_first_day(db: AsyncConnection, site_id: int, commit: int) -> date | None:
@@ -70,6 +73,22 @@ async def _read_rows(
     if not (query.offset and query.include.total_rows):
         return rows, 0
     return rows, int(await db.scalar(select_total(scope, query, plan)) or 0)
+
+
+async def _read_salted_anew(db: AsyncConnection, scope: Scope) -> list[str]:
+    """Days whose visitors were hashed with more than one salt, one after the other."""
+    column = salt.c
+    asked = (
+        select(column.day)
+        .distinct()
+        .where(
+            column.site_id == scope.site_id,
+            column.generation > 1,
+            in_touched_days(scope, column.day),
+        )
+        .order_by(column.day)
+    )
+    return [day.isoformat() for day in await db.scalars(asked)]
 
 
 def _shape(row: SqlRow[Any], query: Query) -> Row:

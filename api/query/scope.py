@@ -37,7 +37,7 @@ def whole_days(scope: Scope) -> ColumnElement[bool]:
         column.site_id == scope.site_id,
         column.ts >= since,
         column.ts < until,
-        _days(scope),
+        in_touched_days(scope, column.day),
         visible(scope.commit),
         column.bot.is_(None),
         column.name != ENGAGEMENT,
@@ -51,8 +51,8 @@ def within(wanted: Range, ts: ColumnElement[datetime]) -> ColumnElement[bool]:
     return and_(ts >= wanted.since, ts < wanted.until)
 
 
-def _days(scope: Scope) -> ColumnElement[bool]:
-    day = events.c.day
+def in_touched_days(scope: Scope, day: ColumnElement[date]) -> ColumnElement[bool]:
+    """Whether a day is one that the range touches."""
     if isinstance(scope.range, Days):
         return day.between(scope.range.first, scope.range.last)
     return day.between(

@@ -43,10 +43,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``as_of``: the settled commit that the answer holds for. ``sources``: where it comes from."""
+    """``as_of``: the settled commit that the answer holds for. ``sources``: where it comes from.
+    ``salted_anew``: days of which a part came when their salt was gone, so that a visitor of that
+    part counts once more."""
 
     as_of: int
     sources: list[str]
+    salted_anew: list[str] | msgspec.UnsetType = msgspec.UNSET
     time_labels: list[str] | msgspec.UnsetType = msgspec.UNSET
     total_rows: int | msgspec.UnsetType = msgspec.UNSET
 

@@ -15,8 +15,11 @@ _MEANING = {
     Verdict.ERROR: "neither 2xx nor 304",
     Verdict.OTHER_METHOD: "not GET",
     Verdict.OTHER_HOST: "another virtual host's",
+    Verdict.OUT_OF_BOUNDS: "a path over 1,748 bytes, before 2000 or in the future",
     Verdict.UNREADABLE: "not in combined format",
 }
+_SELDOM = (Verdict.OTHER_HOST, Verdict.OUT_OF_BOUNDS)
+"""Shown only where there are some."""
 _MOST_STATUSES = 4
 
 
@@ -27,7 +30,7 @@ def print_closing(tally: Tally, console: Console) -> None:
     table.add_column("", justify="right")
     table.add_column("")
     for verdict, meaning in _MEANING.items():
-        if tally.lines[verdict] or verdict is not Verdict.OTHER_HOST:
+        if tally.lines[verdict] or verdict not in _SELDOM:
             table.add_row(verdict, f"{tally.lines[verdict]:,}", meaning + _detail(verdict, tally))
     console.print(table)
     console.print(f"Sent: {tally.taken:,} events taken by the edge{_left_out(tally)}.")

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from infrastructure.replay.access_line import AccessLine
+from infrastructure.replay.server_event import fits
 
 
 class Verdict(StrEnum):
@@ -18,6 +19,7 @@ class Verdict(StrEnum):
     BOT = "bot"
     OTHER_METHOD = "other method"
     OTHER_HOST = "other host"
+    OUT_OF_BOUNDS = "out of bounds"
     UNREADABLE = "unreadable"
 
 
@@ -59,6 +61,8 @@ class Counting(NamedTuple):
             return Verdict.OTHER_METHOD
         if self._is_asset(path_of(line.target)):
             return Verdict.ASSET
+        if not fits(line):
+            return Verdict.OUT_OF_BOUNDS
         return Verdict.BOT if self.is_bot(line.user_agent) else Verdict.COUNTED
 
     def _is_asset(self, path: str) -> bool:

@@ -8,7 +8,11 @@ import msgspec
 
 from infrastructure.problem import Problem
 from infrastructure.replay.access_line import AccessLine
-from shared.beacon import MAX_URL, MAX_USER_AGENT
+from shared.beacon import EARLIEST_IMPORT_US, MAX_AHEAD_US, MAX_URL, MAX_USER_AGENT, longer
+from shared.clock import US_PER_MS, system_clock
+
+_MAX_PATH = MAX_URL - 300
+"""Leaves room for the site's own address before it."""
 
 
 class ServerEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,7 +44,7 @@ class Website(msgspec.Struct, frozen=True):
             site=self.site,
             id=line_id,
             ts=line.ts_ms,
-            url=self.base + _origin_form(line.target),
+            url=_within(self.base + _origin_form(line.target)),
             referrer=_cut(line.referrer, MAX_URL),
             ip=_address(line.address),
             user_agent=_cut(line.user_agent, MAX_USER_AGENT),
@@ -58,6 +62,18 @@ def website(url: str, site: str | None) -> Website:
         raise Problem(f"--url {url} is no address of a site: write it like https://example.com.")
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     return Website(site or host, base)
+
+
+def fits(line: AccessLine) -> bool:
+    """Whether the ingest contract takes its time and the path of its page."""
+    path = _origin_form(line.target).partition("?")[0]
+    latest_us = system_clock() + MAX_AHEAD_US
+    return not longer(path, _MAX_PATH) and EARLIEST_IMPORT_US <= line.ts_ms * US_PER_MS <= latest_us
+
+
+def _within(url: str) -> str:
+    """A query too long for the contract is left out: the page is the same."""
+    return url.partition("?")[0] if longer(url, MAX_URL) else url
 
 
 def _origin_form(target: str) -> str:

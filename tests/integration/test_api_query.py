@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 
 from api.sites import put_site
 from tests.integration.api_service import ApiService, api_service, error
-from writer.tables import events
+from writer.tables import events, salt
 
 pytestmark = pytest.mark.anyio
 
@@ -262,6 +262,22 @@ async def test_no_filter_by_visit_chooses_an_event_without_one(
     async with asker(database) as site:
         await site.put({"visitor": None})
         assert await site.ask(["pageviews"], filters=[filter_]) == [[0]]
+
+
+async def test_days_whose_visitors_were_salted_anew_are_named(database: str) -> None:
+    async with asker(database) as site:
+        await site.put({"at": 0})
+        assert "salted_anew" not in (await site.post({"metrics": ["visitors"]}))["meta"]
+        async with site.api.transaction() as db:
+            rows = [
+                {"site_id": 1, "day": NOON.date() + timedelta(days=days), "kind": "import"}
+                for days in (0, 1)
+            ]
+            await db.execute(insert(salt), [row | {"generation": 1} for row in rows])
+            await db.execute(insert(salt), [row | {"generation": 2} for row in rows])
+        for ends in (["2024-05-14"] * 2, ["2024-05-14T10:00:00Z", "2024-05-14T13:00:00Z"]):
+            answer = await site.post({"metrics": ["visitors"], "date_range": ends})
+            assert answer["meta"]["salted_anew"] == ["2024-05-14"]
 
 
 async def test_ties_break_by_code_point(database: str) -> None:
