@@ -12,6 +12,9 @@ from realtime.recent import Recent
 from realtime.row import Row
 from shared.metrics import LIVE_FRAMES
 
+BEAT_MS = 5_000
+"""A client hears from a quiet site this often, and so can tell it from a dead line."""
+
 Edges = Mapping[str, EdgeState]
 
 
@@ -44,15 +47,20 @@ class Channel:
         self._published = View()
         self._commit = 0
         self._at = 0
+        self._sent_ms = 0
 
     def begin(self, commit: int, now_ms: int, edges: Edges) -> None:
         """What was given so far is everything as of ``commit``."""
         self._note_published(self._view(now_ms, edges), commit, now_ms)
         self.outbox.start_at(commit)
         self.empty_since_ms = now_ms
+        self._sent_ms = now_ms
 
     def publish(self, news: News, commit: int, now_ms: int, edges: Edges) -> None:
-        """Take the news in, and send what changed since the last frame, if anything did."""
+        """Take the news in, and send what changed since the last frame, if anything did.
+
+        Where nothing did for a while, an empty delta says that the line lives.
+        """
         self._take(news)
         gone = self._recent.drop(news.gone)
         feed = self._recent.put(news.rows)
@@ -61,6 +69,11 @@ class Channel:
         changed = difference(before, view)
         if feed or gone or changed != View():
             self.outbox.put(Delta(id=commit, at=now_ms, view=changed, feed=feed, gone=gone))
+            self._sent_ms = now_ms
+        elif not 0 <= now_ms - self._sent_ms < BEAT_MS:
+            # A clock that was set back must not silence the line either.
+            self.outbox.send(Delta(id=commit, at=now_ms, view=View()))
+            self._sent_ms = now_ms
 
     def join(self, socket: Socket, last: int | None) -> list[bytes]:
         """Make ``socket`` one of the audience; returns the frames to send it first."""

@@ -62,7 +62,10 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot", tag_field="type"):
 
 class Delta(msgspec.Struct, frozen=True, omit_defaults=True, tag="delta", tag_field="type"):
     """What changed since the frame before. ``gone``: feed events whose place another
-    took; they leave before those of ``feed`` enter."""
+    took; they leave before those of ``feed`` enter.
+
+    An empty one comes every 5 s where nothing else was sent: a client that hears nothing for
+    three times as long is on a dead line, and connects anew."""
 
     id: int
     at: int

@@ -44,11 +44,15 @@ class Outbox:
 
     def put(self, delta: Delta) -> None:
         """Send to every socket and keep."""
+        self._keep(delta.id, self.send(delta))
+
+    def send(self, delta: Delta) -> bytes:
+        """Send to every socket; returns the encoded frame."""
         frame = msgspec.json.encode(delta)
-        self._keep(delta.id, frame)
         self._cut_off_the_slow()
         LIVE_FRAMES.labels("delta").inc(len(self.sockets))
         self._broadcast(self.sockets, frame)
+        return frame
 
     def since(self, last: int, newest: int) -> list[bytes] | None:
         """The frames that a client which has seen ``last`` may have missed; None: not kept.

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from tests.browser.watched_site import WatchedSite, keep_picture, watched_site
 from tests.integration.live_world import SITE, event
@@ -160,6 +160,44 @@ def test_the_page_comes_back_after_the_gateway_was_away(watched: WatchedSite, pa
     watched.services["realtime"].start()
     expect(page.get_by_role("log")).to_contain_text("/meanwhile", timeout=30_000)
     expect_live(page)
+
+
+def test_a_gateway_that_hangs_is_said_and_the_page_comes_back_by_itself(
+    watched: WatchedSite, page: Page
+) -> None:
+    gateway = watched.services["realtime"]
+    gateway.pause()
+    try:
+        expect(page.get_by_text("Connection lost, trying again…")).to_be_visible(timeout=25_000)
+        expect(page.get_by_text("The numbers are those of")).to_be_visible()
+        keep_picture(page, "hung")
+        watched.store.put(event(page="/meanwhile"))
+    finally:
+        gateway.resume()
+    expect(page.get_by_role("log")).to_contain_text("/meanwhile", timeout=30_000)
+    expect_live(page)
+    expect(page.get_by_text("The numbers are those of")).to_be_hidden()
+
+
+def test_a_quiet_site_stays_live_on_one_connection(watched: WatchedSite, chromium: Browser) -> None:
+    context = watched.signed_in(chromium)
+    page = context.new_page()
+    opened: list[str] = []
+    frames: list[str | bytes] = []
+
+    def note(socket: WebSocket) -> None:
+        opened.append(socket.url)
+        socket.on("framereceived", lambda data: frames.append(data))
+
+    page.on("websocket", note)
+    page.goto(f"{watched.url}/live?site={SITE}")
+    expect_live(page)
+    # A snapshot and four empty deltas: well over the time after which a line counts as dead.
+    while len(frames) < 5:
+        page.wait_for_timeout(200)
+    expect_live(page)
+    assert len(opened) == 1
+    context.close()
 
 
 def test_hostile_text_is_shown_as_text(watched: WatchedSite, page: Page) -> None:

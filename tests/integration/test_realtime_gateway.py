@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from infrastructure.local.postgres_server import PostgresServer
-from realtime.frames import Delta
+from realtime.frames import Delta, View
 from tests.integration.live_world import (
     SITE,
     Live,
@@ -53,6 +53,17 @@ async def test_a_client_gets_a_snapshot_and_then_a_delta_for_a_commit(
         assert delta.id == commit
         assert delta.view.here == 2
         assert delta.view.pages == {"/new": 1}
+
+
+async def test_a_quiet_line_says_every_few_seconds_that_it_lives(
+    store: Store, primary: str
+) -> None:
+    async with running_gateway(store, primary) as live, live.connect() as client:
+        snapshot = await read_snapshot(client)
+        beat = await read_frame(client)
+        assert isinstance(beat, Delta)
+        assert beat == Delta(snapshot.id, beat.at, View())
+        assert 5_000 <= beat.at - snapshot.at < 15_000
 
 
 async def test_a_hint_brings_a_frame_long_before_the_poll(store: Store, primary: str) -> None:

@@ -42,19 +42,27 @@ export async function makeLiveUrl(site: string): Promise<string> {
   return (await call<Ticket>("POST", "/api/live/ticket", { site })).url;
 }
 
+/** A server that hangs takes the request and never answers. */
+const SLOWEST_MS = 15_000;
+
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const request: RequestInit = { method, headers: { accept: "application/json" } };
+  const request: RequestInit = {
+    method,
+    headers: { accept: "application/json" },
+    signal: AbortSignal.timeout(SLOWEST_MS),
+  };
   if (body !== undefined) {
     request.body = JSON.stringify(body);
     request.headers = { ...request.headers, "content-type": "application/json" };
   }
   let response: Response;
+  let text: string;
   try {
     response = await fetch(path, request);
+    text = await response.text();
   } catch {
     throw new ApiFault("network", path);
   }
-  const text = await response.text();
   if (!response.ok) throw readFault(text);
   return (text ? JSON.parse(text) : undefined) as T;
 }

@@ -65,6 +65,7 @@ export const texts = {
   draining: (edge: string, batches: string) =>
     `Edge ${edge} is handing over ${batches} batches that it kept during an outage.`,
 
+  asOf: (time: string) => `The numbers are those of ${time}.`,
   connection: {
     connecting: "Connecting…",
     live: "Live",

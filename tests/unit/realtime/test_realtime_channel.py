@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from realtime.channel import NOTHING_NEW, Channel, News
-from realtime.frames import Delta, EdgeState, Frame, Resync, Snapshot
+from realtime.frames import Delta, EdgeState, Frame, Resync, Snapshot, View
 from realtime.hub import Hub
 from realtime.outbox import Socket
 from tests.unit.realtime.live_rows import NOW_MS, row
@@ -65,6 +65,28 @@ def test_nothing_is_sent_where_nothing_changed(channel: Channel) -> None:
     listener = join(channel)
     channel.publish(NOTHING_NEW, 11, NOW_MS + 1_000, {})
     assert len(listener.frames) == 1
+
+
+def test_an_empty_delta_is_sent_where_nothing_else_was_for_five_seconds(channel: Channel) -> None:
+    listener = join(channel)
+    for second in range(1, 12):
+        channel.publish(NOTHING_NEW, 10, NOW_MS + second * 1_000, {})
+    assert listener.deltas == [
+        Delta(10, NOW_MS + 5_000, View()),
+        Delta(10, NOW_MS + 10_000, View()),
+    ]
+
+
+def test_a_frame_with_news_puts_the_empty_one_off(channel: Channel) -> None:
+    listener = join(channel)
+    channel.publish(News([row(number=1)]), 11, NOW_MS + 4_000, {})
+    channel.publish(NOTHING_NEW, 11, NOW_MS + 8_000, {})
+    assert [each.at for each in listener.deltas] == [NOW_MS + 4_000]
+
+
+def test_an_empty_delta_is_not_kept_for_those_who_resume(channel: Channel) -> None:
+    channel.publish(NOTHING_NEW, 10, NOW_MS + 5_000, {})
+    assert join(channel, last=10).frames == []
 
 
 def test_time_alone_sends_a_delta(channel: Channel) -> None:
