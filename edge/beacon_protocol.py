@@ -14,7 +14,16 @@ from edge.answers import Answer, render
 from edge.app import EdgeApp, surprise
 from edge.body import check_size
 from edge.collect import Taken
-from shared.errors import Refusal
+from shared.errors import Code, Refusal
+
+MAX_HEAD = 32 * 1024
+MAX_HEADERS = 100
+MAX_REQUEST = 8 * 1024 * 1024
+"""Bytes on the wire: the largest body in small chunks, or all that is discarded, with room."""
+
+
+class _HeadTooLarge(Exception):
+    """Ends the parsing."""
 
 
 class _NoEvent:
@@ -106,6 +115,9 @@ class BeaconProtocol(HttpToolsProtocol):
         self._beacon_url = self.edge.path.encode()
         self._forming: bytearray | None = None
         self._in_head = True
+        self._arrived = 0
+        self._latest = 0
+        self._head_is_large = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -121,7 +133,11 @@ class BeaconProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """What is not whole by the end of it goes the long way."""
+        self._latest = len(data)
+        self._arrived += self._latest
         super().data_received(data)
+        if self._in_head or self._arrived > MAX_HEAD:
+            self._check_unfinished()
         if self._forming is not None:
             self._go_the_long_way()
         if self._in_head or self._deadline is not None:
@@ -130,10 +146,13 @@ class BeaconProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         self._in_head = True
+        self._arrived = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
+        if self._has_large_head():
+            raise _HeadTooLarge
         self._in_head = False
         if self._forming is None and self._may_be_short():
             self._forming = bytearray()
@@ -157,6 +176,40 @@ class BeaconProtocol(HttpToolsProtocol):
         exchange = Exchange(self, keep_alive)
         self.cycle = cast(RequestResponseCycle, exchange)
         exchange.judge(self.client[0] if self.client else "", self.headers, body)
+
+    def send_400_response(self, msg: str) -> None:
+        """The end of a connection that cannot be understood, in our own shape of error."""
+        refusal = Refusal(Code.BAD_HTTP, "this is no HTTP request")
+        if self._head_is_large:
+            most = f"{MAX_HEAD} bytes and {MAX_HEADERS} headers"
+            refusal = Refusal(Code.HEAD_TOO_LARGE, f"a request's head takes at most {most}")
+        answer = self.edge.intake.turn_away(refusal)
+        self.transport.write(render(answer, None, keep_alive=False))
+        self.transport.close()
+
+    def _check_unfinished(self) -> None:
+        # The parser keeps a line until it ends, so it is bytes that arrive which are counted. Those
+        # of the read in which a request begins may be another's; a read is bounded in itself.
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            if self._arrived > MAX_HEAD or self._has_large_head():
+                self._head_is_large = True
+                self.send_400_response("")
+        elif self._arrived > MAX_REQUEST or len(self.headers) > MAX_HEADERS:
+            # A body's trailers count as headers too.
+            self.transport.abort()
+
+    def _has_large_head(self) -> bool:
+        if self.headers is None:
+            return False
+        self._head_is_large = len(self.headers) > MAX_HEADERS or (
+            self._arrived + self._latest > MAX_HEAD and self._head_size() > MAX_HEAD
+        )
+        return self._head_is_large
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
 
     def _watch_head(self) -> None:
         # uvicorn itself waits for ever for the rest of a head.

@@ -101,6 +101,12 @@ class Intake:
         self._tally.refused(ELSEWHERE, refusal.code)
         return answers.refused(refusal)
 
+    def turn_away(self, refusal: Refusal) -> Answer:
+        """The answer to what did not get as far as being a request."""
+        answer = self.refused(refusal)
+        self.answered(answer)
+        return answer
+
     def answered(self, answer: Answer) -> None:
         """Count an answer that is about to be sent."""
         self._tally.answered(answer.status)

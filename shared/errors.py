@@ -14,6 +14,8 @@ class Code(StrEnum):
     """Why something was refused. A client may rely on these words."""
 
     # The request as a whole
+    BAD_HTTP = "bad_http"
+    HEAD_TOO_LARGE = "head_too_large"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -47,6 +49,7 @@ class Code(StrEnum):
 
 
 STATUS: dict[Code, int] = {
+    Code.HEAD_TOO_LARGE: 431,
     Code.NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,

@@ -115,6 +115,84 @@ def test_a_head_that_does_not_come_ends_the_connection(
         assert after.read()[0] == 202
 
 
+ENDLESS = {
+    "headers": (b"POST /track HTTP/1.1\r\nhost: x\r\n", b"a:b\r\n" * 10_000),
+    "one header": (b"POST /track HTTP/1.1\r\nhost: x\r\na: ", b"x" * 50_000),
+    "an address": (b"GET /", b"x" * 50_000),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_head_without_end_is_answered_with_431_and_cut_off(
+    edge: EdgeProcesses, kind: str
+) -> None:
+    begin, more = ENDLESS[kind]
+    connection = Connection(edge)
+    connection.send(begin)
+    answer = _feed(connection, more)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"code":"head_too_large"' in answer
+    assert edge.post().status == 202
+
+
+def test_a_head_too_large_is_refused_in_one_piece_too(edge: EdgeProcesses) -> None:
+    for lines in (["a: " + "x" * 40_000], ["a: b"] * 101):
+        connection = Connection(edge)
+        connection.send(_request(BODY, *lines))
+        status, headers, body = connection.read()
+        assert (status, json.loads(body)["error"]["code"]) == (431, "head_too_large")
+        assert headers["connection"] == "close"
+        assert connection.is_closed()
+
+
+def test_what_came_before_a_head_does_not_count_as_part_of_it(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    large = b" " * 60_000 + BODY
+    for _ in range(3):
+        connection.send(_request(large) + _request()[:30])
+        assert connection.read()[0] == 202
+        connection.send(_request()[30:])
+        assert connection.read()[0] == 202
+
+
+def test_trailers_without_end_are_cut_off(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    connection.send(_request(b"0\r\n", "transfer-encoding: chunked"))
+    _feed(connection, b"a:b\r\n" * 10_000)
+    other = Connection(edge)
+    other.send(_request(b"0\r\na: ", "transfer-encoding: chunked"))
+    _feed(other, b"x" * 50_000)
+    assert edge.post().status == 202
+
+
+def test_what_is_not_http_gets_our_shape_of_error(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    connection.send(b"HELO edge\r\n\r\n")
+    status, headers, body = connection.read()
+    assert (status, json.loads(body)["error"]["code"]) == (400, "bad_http")
+    assert headers["content-type"] == "application/json"
+    assert connection.is_closed()
+
+
+def _feed(connection: Connection, data: bytes, most_bytes: int = 20_000_000) -> bytes:
+    """What the other side says when sent `data` again and again, until it closes."""
+    answer, sent = b"", 0
+    connection.socket.settimeout(10)
+    try:
+        while not answer and sent < most_bytes:
+            connection.send(data)
+            sent += len(data)
+            connection.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                answer += connection.socket.recv(65_536)
+            connection.socket.settimeout(10)
+    except (ConnectionResetError, BrokenPipeError):
+        with contextlib.suppress(OSError):
+            answer += connection.socket.recv(65_536)
+    assert sent < most_bytes
+    return answer
+
+
 def test_a_body_that_does_not_come_is_a_408_over_the_wire(
     primary: str, spool: str, tmp_path: Path
 ) -> None:
