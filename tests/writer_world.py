@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -70,9 +71,14 @@ class FakeEdge:
         envelopes: Sequence[Envelope],
         n: int | None,
     ) -> dict[str, bytes]:
-        count = n if n is not None else sum(len(e.taken) if e.taken else 1 for e in envelopes)
+        counts = [len(e.taken) if e.taken else 1 for e in envelopes]
+        firsts = accumulate(counts, initial=0)
+        count = n if n is not None else sum(counts)
         header = Header(VERSION, key_id, self.name, self.boot, seq, count, 0)
-        placed = [msgspec.structs.replace(e, first=at) for at, e in enumerate(envelopes)]
+        placed = [
+            msgspec.structs.replace(e, first=first)
+            for e, first in zip(envelopes, firsts, strict=False)
+        ]
         return seal(header, placed, public)
 
 

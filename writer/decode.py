@@ -7,9 +7,9 @@ from typing import NamedTuple
 from nacl.public import PrivateKey
 
 from shared import receipt
-from shared.batch import MAX_EVENTS, MISMATCH, DamagedBatch, Header, Sealed, open_sealed
+from shared.batch import MISMATCH, DamagedBatch, Header, Sealed, open_sealed
 from shared.beacon import Beacon, Caller, happened_at
-from shared.beacon_reader import read
+from shared.beacon_reader import MAX_EVENTS, read
 from shared.envelope import PROTOCOL, Envelope
 from shared.errors import Refusal
 from shared.snapshot import SCOPES
@@ -42,18 +42,43 @@ def open_entry(
     sealed = open_sealed(fields, private_keys)
     if sealed.header.edge != edge:
         raise DamagedBatch(MISMATCH, "another edge's stream")
+    _check_places(sealed)
     return sealed
 
 
+def _check_places(sealed: Sealed) -> None:
+    """Each event has a place of its own below ``n``, and none is without an event: else receipts
+    would mean two events, and the ledger's numbers would not add up."""
+    at = 0
+    for envelope, count in zip(sealed.envelopes, _counts(sealed), strict=True):
+        told = count if envelope.taken is None else len(envelope.taken)
+        if envelope.first != at or not 0 < count <= MAX_EVENTS or told != count:
+            raise DamagedBatch(BAD_COUNT)
+        at += count
+    if at != sealed.header.n:
+        raise DamagedBatch(BAD_COUNT)
+
+
+def _counts(sealed: Sealed) -> list[int]:
+    """How many events each envelope says it has: up to where the next one begins."""
+    firsts = [envelope.first for envelope in sealed.envelopes]
+    ends = [*firsts[1:], sealed.header.n]
+    return [end - first for first, end in zip(firsts, ends, strict=False)]
+
+
 def read_drafts(sealed: Sealed, book: SiteBook) -> list[Draft | Unfit]:
-    """Every event of a batch, in order."""
+    """Every event of a batch, in order. Raises DamagedBatch where they are not ``n``."""
     found: list[Draft | Unfit] = []
-    for envelope in sealed.envelopes:
-        found.extend(_read_envelope(sealed.header, envelope, book))
+    for envelope, count in zip(sealed.envelopes, _counts(sealed), strict=True):
+        found.extend(_read_envelope(sealed.header, envelope, count, book))
+    if len(found) != sealed.header.n:
+        raise DamagedBatch(BAD_COUNT)
     return found
 
 
-def _read_envelope(header: Header, envelope: Envelope, book: SiteBook) -> list[Draft | Unfit]:
+def _read_envelope(
+    header: Header, envelope: Envelope, count: int, book: SiteBook
+) -> list[Draft | Unfit]:
     site = book.sites.get(envelope.site.lower())
     key = None if envelope.key is None else book.keys.get(envelope.key)
     why = _fault_of(envelope, site, key)
@@ -66,7 +91,6 @@ def _read_envelope(header: Header, envelope: Envelope, book: SiteBook) -> list[D
             # Whatever one envelope does to the reader, its neighbours go on.
             log.error("an envelope could not be read: %s", type(error).__name__)
             why = SetAside(UNREADABLE, type(error).__name__)
-    count = len(envelope.taken) if envelope.taken else 1
     return [Unfit(_origin(header, envelope, k), why) for k in range(count)]
 
 
@@ -104,8 +128,6 @@ def _read_events(
         by_place = dict(zip(places, reading.beacons, strict=True))
         wanted = range(reading.events) if envelope.taken is None else envelope.taken
         sound = [by_place.get(place) for place in wanted]
-    if envelope.first < 0 or envelope.first + len(sound) > MAX_EVENTS:
-        return [Unfit(_origin(header, envelope, 0), SetAside(BAD_COUNT))]
     codes = {fault.index: fault.code for fault in reading.faults}
     found: list[Draft | Unfit] = []
     for k, beacon in enumerate(sound):

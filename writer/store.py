@@ -6,7 +6,7 @@ event id is derived from that, by the unique index itself.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -53,7 +53,8 @@ Number = tuple[str, int, int]
 
 
 class Batch(NamedTuple):
-    """One batch, ready to be stored. ``n``: its events, whatever became of them."""
+    """One batch, ready to be stored. ``n``: its events, whatever became of them. ``fields``: the
+    entry it came in, to be set aside whole."""
 
     edge: str
     boot: int
@@ -62,6 +63,7 @@ class Batch(NamedTuple):
     rows: list[Row]
     dropped: list[Left]
     unfit: list[Unfit]
+    fields: Mapping[bytes, bytes] = {}
 
     @property
     def number(self) -> Number:
