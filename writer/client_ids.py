@@ -1,6 +1,7 @@
-"""Two requests with one client id are one event: the least (received_at, event id) stands.
+"""Two requests with one client id are one event: the least (received_at, event id, ts) stands.
 
-A later one that is stored already goes when an earlier one arrives, in the same transaction.
+A later one that is stored already goes when an earlier one arrives, in the same transaction;
+that holds between browsers and keyed calls too, and where both have one derived event id.
 Ids are claimed in one order by every writer, so that two writers wait for, not on, each other.
 """
 
@@ -22,9 +23,10 @@ ON CONFLICT DO NOTHING
 """
 _OTHERS = """
 SELECT c.site_id, c.client_id, c.received_at, c.event_id, c.ts
-FROM unnest(%b::int4[], %b::uuid[], %b::uuid[]) AS wanted (site_id, client_id, event_id)
+FROM unnest(%b::int4[], %b::uuid[], %b::timestamptz[], %b::uuid[], %b::timestamptz[])
+  AS wanted (site_id, client_id, received_at, event_id, ts)
 JOIN client_id c USING (site_id, client_id)
-WHERE c.event_id <> wanted.event_id
+WHERE (c.received_at, c.event_id, c.ts) <> (wanted.received_at, wanted.event_id, wanted.ts)
 ORDER BY c.site_id, c.client_id
 FOR UPDATE OF c
 """
@@ -40,11 +42,21 @@ WHERE site_id = %s AND ts = %s AND event_id = %s AND commit_out IS NULL
 _Key = tuple[int, int]
 
 
+class Loser(NamedTuple):
+    """A request that does not stand, and whose receipt is not that of the one which does."""
+
+    event_id: int
+    site_id: int
+    client_id: int
+    received_at: int
+
+
 class Claims(NamedTuple):
     """``rows``: those that stand. ``gone_ts``: when the rows happened whose place they took."""
 
     rows: list[Row]
     gone_ts: list[int]
+    losers: list[Loser]
 
 
 def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
@@ -53,14 +65,29 @@ def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
     claimants = _least_of_each(rows)
     others = _claim(cursor, claimants) if claimants else []
     gone: list[_Standing] = []
+    stands = {key: row.draft.event_id for key, row in claimants.items()}
     for other in others:
         row = claimants[other.key]
         if _order(row) < other.order:
             _take_over(cursor, row, other, commit_no)
             gone.append(other)
         else:
+            stands[other.key] = other.event_id.int
             del claimants[other.key]
-    return Claims([*free, *claimants.values()], [us(other.ts) for other in gone])
+    losers = [*map(_loser, rows), *(other.as_loser for other in gone)] if stands else []
+    return Claims(
+        [*free, *claimants.values()],
+        [us(other.ts) for other in gone],
+        [one for one in losers if one and one.event_id != stands[one.site_id, one.client_id]],
+    )
+
+
+def _loser(row: Row) -> Loser | None:
+    """What a row would be remembered as if it does not stand."""
+    draft = row.draft
+    if draft.client_id is None:
+        return None
+    return Loser(draft.event_id, draft.site_id, draft.client_id.int, draft.received_at)
 
 
 def _least_of_each(rows: Sequence[Row]) -> dict[_Key, Row]:
@@ -76,8 +103,8 @@ def _least_of_each(rows: Sequence[Row]) -> dict[_Key, Row]:
     return dict(sorted(least.items()))
 
 
-def _order(row: Row) -> tuple[int, int]:
-    return row.draft.received_at, row.draft.event_id
+def _order(row: Row) -> tuple[int, int, int]:
+    return row.draft.received_at, row.draft.event_id, row.draft.ts
 
 
 class _Standing(NamedTuple):
@@ -92,8 +119,12 @@ class _Standing(NamedTuple):
         return self.site_id, self.client_id.int
 
     @property
-    def order(self) -> tuple[int, int]:
-        return us(self.received_at), self.event_id.int
+    def order(self) -> tuple[int, int, int]:
+        return us(self.received_at), self.event_id.int, us(self.ts)
+
+    @property
+    def as_loser(self) -> Loser:
+        return Loser(self.event_id.int, self.site_id, self.client_id.int, us(self.received_at))
 
 
 def _claim(cursor: Cursor[Any], claimants: dict[_Key, Row]) -> list[_Standing]:
@@ -102,10 +133,11 @@ def _claim(cursor: Cursor[Any], claimants: dict[_Key, Row]) -> list[_Standing]:
     drafts = [row.draft for row in claimants.values()]
     events = uuids([draft.event_id for draft in drafts])
     received = instants([draft.received_at for draft in drafts])
-    cursor.execute(_CLAIM, (sites, clients, received, events, instants([d.ts for d in drafts])))
+    wanted = (sites, clients, received, events, instants([draft.ts for draft in drafts]))
+    cursor.execute(_CLAIM, wanted)
     if cursor.rowcount == len(claimants):
         return []
-    cursor.execute(_OTHERS, (sites, clients, events))
+    cursor.execute(_OTHERS, wanted)
     return [_Standing(*row) for row in cursor.fetchall()]
 
 

@@ -161,7 +161,7 @@ def _draft(origin: Origin, beacon: Beacon, site: Site) -> Draft:
         settings=site.settings_at(envelope.received_at),
         event_id=event_id,
         is_derived=is_derived,
-        client_id=None if is_derived else beacon.id,
+        client_id=beacon.id,
         received_at=envelope.received_at,
         ts=happened_at(beacon, envelope.received_at, keyed),
         # Of a keyed call, connection and headers are those of somebody's server.

@@ -13,12 +13,13 @@ import psycopg
 from psycopg import Connection, Cursor
 
 from writer.arrays import register
-from writer.client_ids import claim
+from writer.client_ids import Loser, claim
 from writer.database import DataRefused, Unavailable, connect, is_collision, translate
 from writer.decode import Unfit
 from writer.draft import SetAside
 from writer.encode import COLUMNS, Row, payload
 from writer.enrich.pipeline import Left
+from writer.left_out import put_left_out
 from writer.quarantine import Damaged, Quarantine
 from writer.zones import as_date, moment
 
@@ -38,7 +39,7 @@ _COPY_EVENTS = f"COPY events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
 _COPY_INCOMING = f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
 _PUT_INCOMING = """
 INSERT INTO events SELECT * FROM incoming ORDER BY site_id, ts, event_id, received_at
-ON CONFLICT (site_id, ts, event_id) DO NOTHING
+ON CONFLICT (site_id, ts, event_id, commit_out) DO NOTHING
 """
 _EMPTY_INCOMING = "DELETE FROM incoming"
 _PUT_DROPPED = """
@@ -166,7 +167,7 @@ class Store:
         commit_no = _open_commit(cursor)
         batches = _put_batches(cursor, [batch], commit_no)
         unfit = [event for new in batches for event in new.unfit]
-        stored = _Stored(0, [])
+        stored = _Stored(0, [], [])
         for row in [row for new in batches for row in new.rows]:
             try:
                 with cursor.connection.transaction():
@@ -191,6 +192,7 @@ class Store:
         self._quarantine.put_events(cursor, unfit, commit_no)
         dropped = [left for batch in batches for left in batch.dropped]
         _put_dropped(cursor, dropped)
+        put_left_out(cursor, stored.losers, dropped, commit_no)
         first, last = min(stored.touched, default=None), max(stored.touched, default=None)
         range_of_ts = (first and moment(first), last and moment(last))
         cursor.execute(_CLOSE, (stored.events, *range_of_ts, commit_no))
@@ -213,9 +215,12 @@ class _Stored(NamedTuple):
 
     events: int
     touched: list[int]
+    losers: list[Loser]
 
     def plus(self, other: "_Stored") -> "_Stored":
-        return _Stored(self.events + other.events, self.touched + other.touched)
+        return _Stored(
+            self.events + other.events, self.touched + other.touched, self.losers + other.losers
+        )
 
 
 def _open_commit(cursor: Cursor[Any]) -> int:
@@ -236,12 +241,12 @@ def _put_batches(cursor: Cursor[Any], batches: Sequence[Batch], commit_no: int) 
 
 
 def _put_rows(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> _Stored:
-    standing, gone_ts = claim(cursor, rows, commit_no)
+    standing, gone_ts, losers = claim(cursor, rows, commit_no)
     counted = [row for row in standing if not row.draft.is_derived]
     derived = [row for row in standing if row.draft.is_derived]
     _copy(cursor, _COPY_EVENTS, counted, commit_no)
     stored = len(counted) + _put_derived(cursor, derived, commit_no)
-    return _Stored(stored, [row.draft.ts for row in standing] + gone_ts)
+    return _Stored(stored, [row.draft.ts for row in standing] + gone_ts, losers)
 
 
 def _put_derived(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> int:

@@ -90,7 +90,16 @@ events = Table(
     Column("engaged_ms", Integer),
     Column("scroll_pct", SmallInteger),
     Column("vitals", JSONB),
-    Index("events_once", "site_id", "ts", "event_id", unique=True),
+    # With commit_out, so that what was replaced may stay beside what stands; of that, one.
+    Index(
+        "events_once",
+        "site_id",
+        "ts",
+        "event_id",
+        "commit_out",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
     Index("events_by_commit", "commit_in"),
     Index("events_gone", "commit_out", postgresql_where=text("commit_out IS NOT NULL")),
     comment="hypertable by ts",
@@ -105,6 +114,19 @@ client_id = Table(
     Column("event_id", Uuid, nullable=False),
     Column("ts", Instant, nullable=False),
     comment="ids that clients minted, remembered for eight days at least",
+)
+
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("event_id", Uuid, primary_key=True, comment="the receipt"),
+    Column("site_id", Integer, nullable=False),
+    Column("reason", Text, nullable=False, comment="duplicate, or why the writer dropped it"),
+    Column("client_id", Uuid, comment="of a duplicate: what it shares with the event that stands"),
+    Column("received_at", Instant, nullable=False),
+    Column("commit_no", BigInteger, nullable=False),
+    Index("left_out_by_age", "received_at"),
+    comment="events that do not stand, for the trace; kept as long as client ids",
 )
 
 quarantine = Table(

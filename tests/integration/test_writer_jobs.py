@@ -128,8 +128,11 @@ def test_after_its_salt_is_gone_a_day_gets_a_new_generation_for_48_hours_of_use(
 
 def test_client_ids_are_forgotten_after_eight_days(db: psycopg.Connection[Any], pipe: Pipe) -> None:
     store_one(pipe, id=client_id(1))
+    store_one(pipe, id=client_id(1))
     assert forget_client_ids(db, TODAY + timedelta(days=8)) == 0
+    assert db.execute("select count(*) from left_out").fetchone() == (1,)
     assert forget_client_ids(db, TODAY + timedelta(days=8, seconds=1)) == 1
+    assert db.execute("select count(*) from left_out").fetchone() == (0,)
 
 
 def test_rows_go_by_whole_site_days_and_each_sites_own_limit(

@@ -13,10 +13,13 @@ from tests.writer_world import (
     Pipe,
     client_id,
     envelope,
+    put_key,
     put_site,
     rows,
     standing,
 )
+
+KEY = "mr_" + "k" * 43
 
 
 @pytest.fixture
@@ -131,3 +134,72 @@ def _run(database: str, statement: str) -> None:
 
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def keyed(**fields: Any) -> Any:
+    return envelope(key=KEY, ts="2026-06-10T11:00:00Z", **fields)
+
+
+def test_the_least_keyed_request_stands_though_its_retry_was_stored_first(
+    database: str, pipe: Pipe
+) -> None:
+    put_key(database, KEY)
+    edge, same = FakeEdge(), client_id(1)
+    [late] = pipe.put(edge.entry([keyed(id=same, title="retry")]))
+    [early] = pipe.put(edge.entry([keyed(id=same, title="first", received_at=NOON - 1)]))
+    [again] = pipe.put(edge.entry([keyed(id=same, title="third", received_at=NOON + 1)]))
+    assert [one.stored for one in (late, early, again)] == [1, 1, 0]
+    assert standing(database, "title, commit_in") == [("first", early.commit_no)]
+    gone = rows(database, "select title, commit_out from events where commit_out is not null")
+    assert gone == [("retry", early.commit_no)]
+
+
+def test_a_keyed_request_and_a_browsers_with_one_id_are_one_event(
+    database: str, pipe: Pipe
+) -> None:
+    put_key(database, KEY)
+    edge, same = FakeEdge(), client_id(1)
+    pipe.put(edge.entry([keyed(id=same, title="server")]))
+    pipe.put(edge.entry([envelope(id=same, title="browser", received_at=NOON - 1)]))
+    assert standing(database, "title") == [("browser",)]
+    other = client_id(2)
+    pipe.put(
+        edge.entry([envelope(id=other, title="browser 2"), keyed(id=other, received_at=NOON + 1)])
+    )
+    assert standing(database, "title") == [("browser",), ("browser 2",)]
+
+
+def test_one_keyed_id_with_two_times_is_one_event(database: str, pipe: Pipe) -> None:
+    put_key(database, KEY)
+    edge, same = FakeEdge(), client_id(1)
+    for received_at, hour in ((2, 10), (1, 11), (0, 10), (3, 9)):
+        time = f"2026-06-10T{hour:02}:00:00Z"
+        beacon = envelope(key=KEY, id=same, ts=time, received_at=NOON + received_at)
+        pipe.put(edge.entry([beacon]))
+    assert standing(database, "extract(hour from ts)::int, received_at - ts < '2:00:01'") == [
+        (10, True)
+    ]
+    assert rows(database, "select count(*) from events") == [(3,)]
+
+
+def test_a_keyed_repetition_is_caught_after_its_client_id_is_forgotten(
+    database: str, pipe: Pipe
+) -> None:
+    put_key(database, KEY)
+    edge, same = FakeEdge(), client_id(1)
+    pipe.put(edge.entry([keyed(id=same)]))
+    _run(database, "delete from client_id")
+    [again] = pipe.put(edge.entry([keyed(id=same, received_at=NOON + 1)]))
+    assert (again.stored, again.duplicate) == (0, 1)
+    assert len(standing(database)) == 1
+
+
+def test_what_does_not_stand_is_written_down_with_what_it_shares(database: str, pipe: Pipe) -> None:
+    edge, same = FakeEdge(), client_id(1)
+    pipe.put(edge.entry([envelope(id=same), envelope(id=same), envelope()]))
+    pipe.put(edge.entry([envelope(id=same, received_at=NOON - 1)]))
+    found = rows(database, "select event_id, reason, client_id from left_out order by 1")
+    ids = [UUID(int=receipt.counted(edge.boot, 1, nth)) for nth in (0, 1)]
+    assert found == [(event_id, "duplicate", same) for event_id in ids]
+    [(stands,)] = rows(database, "select event_id from client_id")
+    assert stands == UUID(int=receipt.counted(edge.boot, 2, 0))
