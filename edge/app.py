@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from edge.answers import Answer, cors, preflight, refused, send_answer
 from edge.body import Disconnected
+from edge.incoming import Incoming, Outgoing
 from edge.intake import Intake
 from edge.pixel import Pixel
 from edge.script import BUILT_CORE, Script, core_path
@@ -49,16 +50,19 @@ class EdgeApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == self.path:
-            await self._beacon(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await self._routes(scope, receive, send)
+            return
+        incoming = Incoming(receive)
+        outgoing = Outgoing(send, incoming, self.head_timeout_s)
+        if scope["method"] == "POST" and scope["path"] == self.path:
+            await self._beacon(scope, incoming, outgoing)
         else:
-            await self._other(scope, receive, send)
+            await self._other(scope, incoming, outgoing)
 
-    async def _beacon(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _beacon(self, scope: Scope, incoming: Incoming, send: Send) -> None:
         try:
-            answer = await self.intake.post(scope, receive)
+            answer = await self.intake.post(scope, incoming)
         except Disconnected:
             return
         except Exception as error:

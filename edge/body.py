@@ -2,15 +2,14 @@
 
 import asyncio
 
-from starlette.types import Message, Receive
+from starlette.types import Message
 
+from edge.incoming import Incoming
 from shared.errors import Code, Refusal
 
 MAX_SINGLE = 64 * 1024
 MAX_ARRAY = 1024 * 1024
-MAX_DISCARDED = 4 * 1024 * 1024
-"""So much of a body that is too large is read and thrown away, so that its sender gets to read
-the answer; the connection of one that is larger still is closed."""
+_MAX_DECLARED = b"%d" % MAX_ARRAY
 
 
 class Disconnected(Exception):
@@ -35,30 +34,30 @@ class BodyMemory:
         self.held -= size
 
 
-async def read_body(receive: Receive, memory: BodyMemory, timeout_s: float) -> bytes:
+async def read_body(incoming: Incoming, memory: BodyMemory, timeout_s: float) -> bytes:
     """The whole body, whose bytes ``memory`` is to get back. Raises Refusal, Disconnected."""
-    if getattr(getattr(receive, "__self__", None), "more_body", True) is False:
+    if incoming.is_whole:
         # uvicorn has it all already: no need for a deadline, which would cost a timer.
-        body = _part(await receive())
+        body = _part(await incoming())
         if len(body) > MAX_SINGLE:
             check_size(len(body), body)
         memory.take(len(body))
         return body
     try:
         async with asyncio.timeout(timeout_s):
-            return await _read_parts(receive, memory)
+            return await _read_parts(incoming, memory)
     except TimeoutError as error:
         raise Refusal(
             Code.BODY_TIMEOUT, f"the body was not complete after {timeout_s:g} s"
         ) from error
 
 
-async def _read_parts(receive: Receive, memory: BodyMemory) -> bytes:
+async def _read_parts(incoming: Incoming, memory: BodyMemory) -> bytes:
     parts = bytearray()
     held = 0
     try:
         while True:
-            message = await receive()
+            message = await incoming()
             part = _part(message)
             memory.take(len(part))
             held += len(part)
@@ -66,23 +65,9 @@ async def _read_parts(receive: Receive, memory: BodyMemory) -> bytes:
             check_size(len(parts), parts)
             if not message.get("more_body", False):
                 return bytes(parts)
-    except Refusal as refusal:
-        memory.give_back(held)
-        if refusal.code is Code.TOO_LARGE and message.get("more_body", False):
-            await _discard(receive)
-        raise
     except BaseException:
         memory.give_back(held)
         raise
-
-
-async def _discard(receive: Receive) -> None:
-    left = MAX_DISCARDED
-    more = True
-    while more and left > 0:
-        message = await receive()
-        left -= len(_part(message))
-        more = message.get("more_body", False)
 
 
 def _part(message: Message) -> bytes:
@@ -90,6 +75,13 @@ def _part(message: Message) -> bytes:
         raise Disconnected
     part: bytes = message.get("body", b"")
     return part
+
+
+def check_declared(length: bytes) -> None:
+    """Raises Refusal when a Content-Length alone says that the body is too large. One that says
+    less proves nothing: bytes are counted as they come."""
+    if len(length) >= len(_MAX_DECLARED) and length.isdigit() and int(length) > MAX_ARRAY:
+        raise Refusal(Code.TOO_LARGE, f"an array takes at most {MAX_ARRAY} bytes")
 
 
 def check_size(size: int, body: bytes | bytearray) -> None:

@@ -2,15 +2,16 @@
 
 import asyncio
 
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from edge import answers
 from edge.answers import Answer
 from edge.batcher import Done, tell
-from edge.body import BodyMemory, read_body
+from edge.body import BodyMemory, check_declared, read_body
 from edge.collect import Collector, Dropped, NoneSound, Taken
 from edge.drops import drop_of
 from edge.guard import Guard
+from edge.incoming import Incoming
 from edge.request import Caller, peer_of
 from edge.tally import ELSEWHERE, Tally
 from shared.errors import Code, Refusal
@@ -36,11 +37,12 @@ class Intake:
         self.memory = memory
         self._body_timeout_s = body_timeout_s
 
-    async def post(self, scope: Scope, receive: Receive) -> Answer:
+    async def post(self, scope: Scope, incoming: Incoming) -> Answer:
         """The answer to a POST. Raises Disconnected when nobody waits for one."""
         try:
             caller = self.admit(peer_of(scope), scope["headers"])
-            body = await read_body(receive, self.memory, self._body_timeout_s)
+            check_declared(caller.headers.get(b"content-length", b""))
+            body = await read_body(incoming, self.memory, self._body_timeout_s)
             try:
                 answer = await self._take(caller, body)
             finally:
@@ -90,7 +92,6 @@ class Intake:
                 retry_after_s=RETRY_AFTER_S,
             )
         reading = taken.reading
-        self._tally.received(taken.site, len(reading.beacons))
         if reading.faults:
             for code in answers.fault_codes(reading.faults):
                 self._tally.refused(taken.site, code)

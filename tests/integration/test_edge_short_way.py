@@ -204,6 +204,76 @@ def test_a_body_that_does_not_come_is_a_408_over_the_wire(
         assert connection.is_closed()
 
 
+def _large(body_bytes: int, *lines: str, path: str = "/track") -> bytes:
+    return _request(b"", f"content-length: {body_bytes}", *lines, path=path)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (_large(9, "content-encoding: gzip"), 415),
+        (_large(9, "authorization: Basic x"), 401),
+        (_large(9, path="/nowhere"), 404),
+        (_large(1_048_577), 413),
+        (_large(9_999_999, "expect: 100-continue"), 413),
+    ],
+)
+def test_a_request_refused_by_its_head_is_answered_before_its_body_comes(
+    edge: EdgeProcesses, head: bytes, status: int
+) -> None:
+    connection = Connection(edge)
+    connection.socket.settimeout(5)
+    connection.send(head)
+    answer = connection.read()
+    assert (answer[0], answer[1]["connection"]) == (status, "close")
+
+
+@pytest.mark.parametrize("path", ["/track", "/nowhere"])
+def test_the_answer_reaches_a_client_that_sends_its_whole_body_first(
+    edge: EdgeProcesses, path: str
+) -> None:
+    for body in (b"x" * 3_000_000, b"[" + b"x" * 3_000_000):
+        connection = Connection(edge)
+        connection.send(_request(body, path=path))
+        assert connection.read()[0] in (404, 413)
+        assert connection.is_closed()
+
+
+@pytest.mark.parametrize("path", ["/track", "/nowhere"])
+def test_a_body_that_never_stops_after_its_refusal_is_cut_off(
+    edge: EdgeProcesses, path: str
+) -> None:
+    connection = Connection(edge)
+    connection.send(
+        _request(b"", "transfer-encoding: chunked", "content-encoding: gzip", path=path)
+    )
+    chunk = b"%x\r\n%b\r\n" % (65_536, b"x" * 65_536)
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        for _ in range(300):
+            connection.send(chunk)
+
+
+def test_a_refused_body_that_came_whole_leaves_the_connection_open(edge: EdgeProcesses) -> None:
+    connection = Connection(edge)
+    for lines in (["content-encoding: gzip"], ["authorization: Basic x"]):
+        connection.send(_request(BODY, *lines))
+        status, headers, _ = connection.read()
+        assert (status // 100, headers.get("connection")) == (4, None)
+    connection.send(_request())
+    assert connection.read()[0] == 202
+
+
+def test_a_body_too_large_whose_rest_does_not_come_is_a_413_and_not_a_408(
+    primary: str, spool: str, tmp_path: Path
+) -> None:
+    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s="0.3") as edge:
+        edge.start_edge()
+        connection = Connection(edge)
+        connection.send(_large(900_000) + b"x" * 70_000)
+        assert connection.read()[0] == 413
+        assert connection.is_closed()
+
+
 def test_clients_that_hang_up_at_once_leave_nothing_held_and_nothing_logged(
     edge: EdgeProcesses, capfd: pytest.CaptureFixture[str]
 ) -> None:

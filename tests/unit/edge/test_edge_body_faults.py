@@ -93,6 +93,24 @@ async def test_a_body_that_does_not_come_is_a_408(primary: str, spool: str, tmp_
         assert edge.worker.memory.held == 0
 
 
+async def test_a_body_too_large_and_then_silent_is_a_413(
+    primary: str, spool: str, tmp_path: Path
+) -> None:
+    settings = edge_settings(primary, spool, tmp_path, edge_body_timeout_s=0.05)
+    async with running_edge(settings) as edge:
+        answer = await edge.send(
+            "POST", "/track", [b"x" * 70_000], {"content-type": "text/plain"}, never_ends=True
+        )
+        assert (answer.status, answer.code) == (413, "too_large")
+
+
+async def test_a_length_that_is_declared_too_large_is_refused_unread(edge: EdgeUnderTest) -> None:
+    headers = {"content-type": "text/plain", "content-length": str(1024 * 1024 + 1)}
+    answer = await edge.send("POST", "/track", [b"[", b"]"], headers)
+    assert (answer.status, answer.code) == (413, "too_large")
+    assert answer.headers["connection"] == "close"
+
+
 async def test_a_worker_holds_only_so_many_request_bytes(
     primary: str, spool: str, tmp_path: Path
 ) -> None:
