@@ -203,7 +203,11 @@ class Consumer:
 
     async def _put(self, read: Read, entries: Sequence[Entry]) -> None:
         began = perf_counter()
-        outcomes = await self._insist(lambda: self._store.put(read))
+        try:
+            outcomes = await self._insist(lambda: self._store.put(read))
+        except DataRefused as error:
+            log.error("entries can be neither stored nor set aside (%s): left in the stream", error)
+            return
         if outcomes is None:
             return
         WRITER_COMMIT_SECONDS.observe(perf_counter() - began)
@@ -231,7 +235,7 @@ class Consumer:
                 self._blocked = False
                 self._set_database(True)
                 return done
-            except (Unavailable, DataRefused) as error:
+            except Unavailable as error:
                 self._blocked = True
                 self._set_database(False, str(error))
             if await self._stopped_within(wait_s):

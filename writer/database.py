@@ -45,6 +45,9 @@ def translate(error: psycopg.Error) -> Unavailable | DataRefused:
     sqlstate = error.sqlstate or ""
     if sqlstate[:2] in ("22", "23", "54"):
         return DataRefused(sqlstate)
+    if not sqlstate and isinstance(error, psycopg.DataError):
+        # The driver itself could not encode them.
+        return DataRefused(type(error).__name__)
     return Unavailable(describe(error))
 
 

@@ -7,6 +7,7 @@ event id is derived from that, by the unique index itself.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -104,17 +105,15 @@ class Store:
         """Store a read: in one transaction, or where the database refuses its data batch by batch.
 
         Raises Unavailable; then nothing, or some of the batches, is stored, and the same read
-        may be put again.
+        may be put again. Raises DataRefused once all the rest is stored, where something could
+        not even be set aside.
         """
         try:
             return [self._commit(lambda cursor: self._put_all(cursor, read))]
         except DataRefused:
             log.warning("the database refused data; storing batch by batch")
-        outcomes = [self._put_one(batch) for batch in read.batches]
-        if read.damaged:
-            rest = Read([], read.damaged)
-            outcomes.append(self._commit(lambda cursor: self._put_all(cursor, rest)))
-        return outcomes
+        alone = [partial(self._put_one, batch) for batch in read.batches]
+        return _do_each(alone + [partial(self._put_aside, entry) for entry in read.damaged])
 
     def close(self) -> None:
         """Give the connection back."""
@@ -127,7 +126,15 @@ class Store:
         try:
             return self._commit(lambda cursor: self._put_all(cursor, read))
         except DataRefused:
+            log.warning("the database refused a batch; storing event by event")
+        try:
             return self._commit(lambda cursor: self._put_each(cursor, batch))
+        except DataRefused as error:
+            return self._put_aside(Damaged(batch.edge, batch.fields, REFUSED, error.sqlstate))
+
+    def _put_aside(self, entry: Damaged) -> Outcome:
+        read = Read([], [entry])
+        return self._commit(lambda cursor: self._put_all(cursor, read))
 
     def _commit(self, work: Callable[[Cursor[Any]], Outcome]) -> Outcome:
         for left in reversed(range(_TRIES)):
@@ -143,6 +150,9 @@ class Store:
                     # A connection in doubt is not used again.
                     self.close()
                 raise meaning from error
+            except Exception as error:
+                # Such as a number that does not fit its parameter: the database never saw it.
+                raise _meaning(error) from error
         raise AssertionError("unreachable")
 
     def _connected(self) -> Connection[Any]:
@@ -172,8 +182,8 @@ class Store:
             try:
                 with cursor.connection.transaction():
                     stored = stored.plus(_put_rows(cursor, [row], commit_no))
-            except psycopg.Error as error:
-                refused = translate(error)
+            except Exception as error:
+                refused = _meaning(error)
                 if not isinstance(refused, DataRefused):
                     raise
                 why = SetAside(REFUSED, refused.sqlstate)
@@ -221,6 +231,28 @@ class _Stored(NamedTuple):
         return _Stored(
             self.events + other.events, self.touched + other.touched, self.losers + other.losers
         )
+
+
+def _do_each(works: Iterable[Callable[[], Outcome]]) -> list[Outcome]:
+    """All of them, whatever is refused; the last refusal is raised at the end."""
+    outcomes: list[Outcome] = []
+    refusal: DataRefused | None = None
+    for work in works:
+        try:
+            outcomes.append(work())
+        except DataRefused as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
+    return outcomes
+
+
+def _meaning(error: Exception) -> Unavailable | DataRefused:
+    if isinstance(error, Unavailable | DataRefused):
+        return error
+    if isinstance(error, psycopg.Error):
+        return translate(error)
+    return DataRefused(type(error).__name__)
 
 
 def _open_commit(cursor: Cursor[Any]) -> int:
