@@ -18,8 +18,9 @@ _log = logging.getLogger("edge")
 _OVERHEAD = 96
 """Bytes that an envelope takes beside its texts, before compression; rather too many."""
 
-Flushed = Callable[[Stored, int, float], None]
-"""Told of every stored batch: where, how many events, and the seconds it took."""
+Flushed = Callable[[Stored, "Batch", float], None]
+"""Told of every stored batch: where, which, and the seconds it took. Nothing is awaited between
+the acknowledged number and this, so that what is counted belongs to the numbers up to there."""
 
 
 Done = Callable[[int | None], None]
@@ -43,11 +44,12 @@ class GivenUp(Exception):
 class Batch:
     """Envelopes that will share one stream entry."""
 
-    __slots__ = ("bytes", "envelopes", "events", "waiting")
+    __slots__ = ("bytes", "envelopes", "events", "sites", "waiting")
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
         self.waiting: list[Done] = []
+        self.sites: dict[str, int] = {}
         self.events = 0
         self.bytes = 0
 
@@ -85,6 +87,7 @@ class Batcher:
         """``done`` is called once it is known what became of the batch."""
         batch.envelopes.append(envelope)
         batch.waiting.append(done)
+        batch.sites[envelope.site] = batch.sites.get(envelope.site, 0) + events
         batch.events += events
         batch.bytes += size + _OVERHEAD
         self._arrived.set()
@@ -142,7 +145,7 @@ class Batcher:
             self._boot_file.write_voids(boot.untold_voids)
             raise GivenUp from error
         self._acknowledge(stored, seq, batch, len(voids))
-        self._flushed(stored, batch.events, time.monotonic() - began)
+        self._flushed(stored, batch, time.monotonic() - began)
         return seq
 
     def _acknowledge(self, stored: Stored, seq: int, batch: Batch, told: int) -> None:

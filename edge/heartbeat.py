@@ -80,4 +80,5 @@ class Heartbeat:
             counts=self._tally.counts,
             clock_offset_us=self._clock.offset_us,
             ended=ended,
+            counted_to=self._boot.last_acked,
         )

@@ -24,7 +24,7 @@ class Tally:
         self.statuses[status] += 1
 
     def received(self, site: str, events: int) -> None:
-        """Acknowledged."""
+        """Acknowledged: a batch as a whole, whoever still waits for the answer."""
         self._of(site)[RECEIVED] += events
 
     def dropped(self, site: str, reason: str, events: int) -> None:

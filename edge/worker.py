@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from starlette.applications import Starlette
 
 from edge.app import EdgeApp
-from edge.batcher import Batcher
+from edge.batcher import Batch, Batcher
 from edge.body import BodyMemory
 from edge.boot import Boot
 from edge.boot_file import BootFile
@@ -68,7 +68,7 @@ class Worker:
         self.clock, self.tally, self.guard = CaptureClock(), Tally(), Guard(settings)
         self.memory = BodyMemory(settings.edge_body_memory_bytes)
         sealer = Sealer(settings.edge_name, settings.seal_public_key)
-        self.batcher = Batcher(self.boot, self.boot_file, sealer, self.router, _count_batch)
+        self.batcher = Batcher(self.boot, self.boot_file, sealer, self.router, self._count_batch)
         collector = Collector(self.guard, self.batcher, self.clock, self.boot.id)
         self.intake = Intake(
             self.guard, collector, self.tally, self.memory, settings.edge_body_timeout_s
@@ -130,6 +130,12 @@ class Worker:
             _each_second(self._end_without_parent),
         ]
 
+    def _count_batch(self, stored: Stored, batch: Batch, seconds: float) -> None:
+        EDGE_BATCHES.labels(where=stored.where.value).inc()
+        EDGE_FLUSH_SECONDS.labels(where=stored.where.value).observe(seconds)
+        for site, events in batch.sites.items():
+            self.tally.received(site, events)
+
     async def _refresh(self) -> None:
         with suppress(RedisError, OSError):
             await self.clock.measure(self.primary)
@@ -180,8 +186,3 @@ async def _each_second(chore: Callable[[], Awaitable[None]]) -> None:
         with suppress(RedisError, OSError):
             await chore()
         await asyncio.sleep(_CHORE_EVERY_S)
-
-
-def _count_batch(stored: Stored, _: int, seconds: float) -> None:
-    EDGE_BATCHES.labels(where=stored.where.value).inc()
-    EDGE_FLUSH_SECONDS.labels(where=stored.where.value).observe(seconds)

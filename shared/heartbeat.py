@@ -15,8 +15,9 @@ class BootBeat(msgspec.Struct, frozen=True):
 
     Nothing received before ``low_time`` lies above ``low``. ``void``: every number given up.
     ``counts``: events by site and outcome since the boot began, as ``{site: {outcome: n}}`` with
-    the outcomes ``received``, ``dropped:<reason>``, ``refused:<code>``. ``ended``: set by the drain
-    when the worker is gone.
+    the outcomes ``received``, ``dropped:<reason>``, ``refused:<code>``; ``received`` holds every
+    acknowledged batch up to ``counted_to`` and none after it, which is ``last_acked`` but for a
+    boot that somebody else closed. ``ended``: set by the drain when the worker is gone.
     """
 
     at: int
@@ -27,6 +28,7 @@ class BootBeat(msgspec.Struct, frozen=True):
     counts: dict[str, dict[str, int]] = {}
     clock_offset_us: int = 0
     ended: bool = False
+    counted_to: int = 0
 
 
 class DrainBeat(msgspec.Struct, frozen=True):

@@ -76,6 +76,11 @@ WRITER_COMMIT_SECONDS = Histogram(
     "millrace_writer_commit_seconds", "Time of one database transaction"
 )
 WRITER_LAG_ENTRIES = Gauge("millrace_writer_lag_entries", "Entries not yet committed", ["edge"])
+LEDGER_LOST_BATCHES = Gauge(
+    "millrace_ledger_lost_batches",
+    "Batches that an edge has acknowledged and that are nowhere; anything but 0 is a loss",
+    ["edge"],
+)
 WRITER_DATABASE_UP = Gauge("millrace_writer_database_up", "1 while the database takes commits")
 
 # --- jobs, api, realtime -----------------------------------------------------------------------

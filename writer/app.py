@@ -23,6 +23,7 @@ from writer.store import Store
 
 _REDIS_TIMEOUT_S = 5.0
 _POLL_S = 1.0
+_LEDGER_S = 5.0
 
 
 def _nothing() -> None:
@@ -83,6 +84,7 @@ class Writer:
                 beside.create_task(every(self._keep_s, "claims", self.consumer.keep_claims)),
                 beside.create_task(every(_POLL_S, "snapshot", self.publisher.publish)),
                 beside.create_task(every(_POLL_S, "heartbeats", self.ledger.copy_heartbeats)),
+                beside.create_task(every(_LEDGER_S, "ledger", self.ledger.look_for_losses)),
             ]
             try:
                 await self.consumer.run()

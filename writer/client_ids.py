@@ -52,10 +52,12 @@ class Loser(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """``rows``: those that stand. ``gone_ts``: when the rows happened whose place they took."""
+    """``rows``: those that stand. ``gone_ts``: when the rows happened whose place they took.
+    ``replacing``: those that took it."""
 
     rows: list[Row]
     gone_ts: list[int]
+    replacing: list[Row]
     losers: list[Loser]
 
 
@@ -65,12 +67,14 @@ def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
     claimants = _least_of_each(rows)
     others = _claim(cursor, claimants) if claimants else []
     gone: list[_Standing] = []
+    replacing: list[Row] = []
     stands = {key: row.draft.event_id for key, row in claimants.items()}
     for other in others:
         row = claimants[other.key]
         if _order(row) < other.order:
             _take_over(cursor, row, other, commit_no)
             gone.append(other)
+            replacing.append(row)
         else:
             stands[other.key] = other.event_id.int
             del claimants[other.key]
@@ -78,6 +82,7 @@ def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
     return Claims(
         [*free, *claimants.values()],
         [us(other.ts) for other in gone],
+        replacing,
         [one for one in losers if one and one.event_id != stands[one.site_id, one.client_id]],
     )
 

@@ -1,18 +1,36 @@
-"""What the edges say of themselves, once a second, written beside what the writer stored."""
+"""What the edges say of themselves, once a second, written beside what the writer stored; and
+whether all they have acknowledged is there.
+
+A number at or below ``low`` left its edge for the primary before the edge could say so. Where the
+database does not know it, it waits in the stream, or it is lost. So a hole is held against the last
+id that the stream gave out when the hole was noticed: once the oldest entry is past that id,
+everything the stream held then is committed, and a hole that is still there is a loss.
+"""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
 from psycopg import Connection
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shared.heartbeat import DRAIN_FIELD, BootBeat, DrainBeat, redis_key
+from writer.ledger_counts import site_digest
+from writer.ledger_fold import (
+    Hole,
+    fold_batches,
+    read_holes,
+    settle_holes,
+    show_lost,
+    up_to,
+)
 from writer.session import Session
+from writer.stream import stream_key
 from writer.zones import moment
 
 log = logging.getLogger("writer")
@@ -24,8 +42,8 @@ UPDATE edge SET spooled_batches = %s, spooled_bytes = %s, oldest_spooled_at = %s
 """
 _BOOT = """
 INSERT INTO boot AS b
-  (edge, boot, void, low, low_time, last_acked, clock_offset_us, last_heard, ended)
-VALUES (%s, %s, %s::int8multirange, %s, %s, %s, %s, %s, %s)
+  (edge, boot, void, low, low_time, last_acked, clock_offset_us, last_heard, ended, counted_to)
+VALUES (%s, %s, %s::int8multirange, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (edge, boot) DO UPDATE SET
   void = b.void + excluded.void,
   low = greatest(b.low, excluded.low),
@@ -33,7 +51,8 @@ ON CONFLICT (edge, boot) DO UPDATE SET
   last_acked = greatest(b.last_acked, excluded.last_acked),
   clock_offset_us = excluded.clock_offset_us,
   last_heard = greatest(b.last_heard, excluded.last_heard),
-  ended = b.ended OR excluded.ended
+  ended = b.ended OR excluded.ended,
+  counted_to = greatest(b.counted_to, excluded.counted_to)
 """
 _COUNT = """
 INSERT INTO edge_count AS c (edge, boot, site_digest, outcome, site, events)
@@ -46,13 +65,25 @@ _boot_beat = msgspec.msgpack.Decoder(BootBeat)
 _drain_beat = msgspec.msgpack.Decoder(DrainBeat)
 
 
+EntryId = tuple[int, int]
+"""(ms, sequence) of a stream entry."""
+
+
+class Watch(NamedTuple):
+    """Holes seen while the stream's last id was ``last_id``; ``lows``: how far, by boot."""
+
+    last_id: EntryId
+    lows: dict[int, int]
+
+
 class Ledger:
-    """Copies heartbeats from the primary into the database."""
+    """Copies heartbeats from the primary into the database, folds batches, finds losses."""
 
     def __init__(self, session: Session, redis: Redis) -> None:
         self._session = session
         self._redis = redis
         self._counted: dict[tuple[str, int], dict[str, dict[str, int]]] = {}
+        self._watches: dict[str, Watch] = {}
 
     async def copy_heartbeats(self) -> None:
         """One look at every registered edge."""
@@ -64,35 +95,78 @@ class Ledger:
             if raw:
                 await self._session.run(partial(self._put, edge, raw))
 
+    async def look_for_losses(self) -> None:
+        """Fold what is settled, and hold every hole against its stream."""
+        await self._session.run(fold_batches)
+        passed = [edge for edge, watch in self._watches.items() if await self._is_past(edge, watch)]
+        # Read after the streams: what left one meanwhile is in the database by now.
+        holes = await self._session.run(read_holes)
+        for edge in passed:
+            lows = self._watches.pop(edge).lows
+            seen = [up_to(hole, lows[hole.boot]) for hole in _of(holes, edge) if hole.boot in lows]
+            await self._session.run(partial(settle_holes, edge=edge, holes=seen))
+        for edge in sorted({hole.edge for hole in holes} - set(self._watches)):
+            lows = {hole.boot: hole.low for hole in _of(holes, edge)}
+            self._watches[edge] = Watch(await self._last_id(edge), lows)
+        await self._session.run(show_lost)
+
+    async def _is_past(self, edge: str, watch: Watch) -> bool:
+        oldest: Any = await self._redis.xrange(stream_key(edge), count=1)
+        return not oldest or _entry_id(oldest[0][0]) > watch.last_id
+
+    async def _last_id(self, edge: str) -> EntryId:
+        try:
+            found: Any = await self._redis.xinfo_stream(stream_key(edge))
+        except ResponseError:
+            return 0, 0
+        return _entry_id(found["last-generated-id"])
+
     def _put(self, edge: str, raw: Mapping[bytes, bytes], connection: Connection[Any]) -> None:
         boots, drain = read_beats(edge, raw)
-        try:
-            with connection.transaction():
-                heard = [beat.at for beat in boots.values()] + ([drain.at] if drain else [])
-                if heard:
-                    connection.execute(_HEARD, (moment(max(heard)), edge))
-                if drain is not None:
-                    _put_drain(connection, edge, drain)
-                for boot, beat in boots.items():
+        heard = [beat.at for beat in boots.values()] + ([drain.at] if drain else [])
+        with _forgiving(edge):
+            if heard:
+                connection.execute(_HEARD, (moment(max(heard)), edge))
+            if drain is not None:
+                _put_drain(connection, edge, drain)
+        for boot, beat in boots.items():
+            # Each alone: one that no column can hold hides no other.
+            with _forgiving(edge):
+                with connection.transaction():
                     self._put_boot(connection, edge, boot, beat)
-        except (psycopg.DataError, OverflowError) as error:
-            log.warning("heartbeats of edge %r cannot be stored: %s", edge, type(error).__name__)
+                self._counted[edge, boot] = beat.counts
 
     def _put_boot(self, connection: Connection[Any], edge: str, boot: int, beat: BootBeat) -> None:
         void = _multirange(beat.void)
         low_time, at = moment(beat.low_time), moment(beat.at)
         values = (edge, boot, void, beat.low, low_time, beat.last_acked)
-        connection.execute(_BOOT, (*values, beat.clock_offset_us, at, beat.ended))
+        connection.execute(_BOOT, (*values, beat.clock_offset_us, at, beat.ended, beat.counted_to))
         known = self._counted.get((edge, boot), {})
         changed = [
-            (edge, boot, _digest(site), outcome, site.replace("\0", "\ufffd"), events)
+            (edge, boot, site_digest(site), outcome, site.replace("\0", "\ufffd"), events)
             for site, outcomes in sorted(beat.counts.items())
             for outcome, events in sorted(outcomes.items())
             if known.get(site, {}).get(outcome) != events
         ]
         if changed:
             connection.cursor().executemany(_COUNT, changed)
-        self._counted[edge, boot] = beat.counts
+
+
+@contextmanager
+def _forgiving(edge: str) -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.DataError, OverflowError) as error:
+        log.warning("a heartbeat of edge %r cannot be stored: %s", edge, type(error).__name__)
+
+
+def _of(holes: Iterable[Hole], edge: str) -> list[Hole]:
+    return [hole for hole in holes if hole.edge == edge]
+
+
+def _entry_id(entry_id: bytes) -> EntryId:
+    ms, _, sequence = entry_id.partition(b"-")
+    return int(ms), int(sequence)
 
 
 def read_beats(
@@ -119,7 +193,3 @@ def _put_drain(connection: Connection[Any], edge: str, drain: DrainBeat) -> None
 
 def _multirange(numbers: Iterable[int]) -> str:
     return "{" + ",".join(f"[{number},{number}]" for number in numbers) + "}"
-
-
-def _digest(site: str) -> bytes:
-    return blake2b(site.encode("utf-8", "replace"), digest_size=16).digest()

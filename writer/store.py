@@ -20,9 +20,10 @@ from writer.decode import Unfit
 from writer.draft import SetAside
 from writer.encode import COLUMNS, Row, payload
 from writer.enrich.pipeline import Left
+from writer.ledger_counts import Decided, count_read, put_counts
 from writer.left_out import put_left_out
 from writer.quarantine import Damaged, Quarantine
-from writer.zones import as_date, moment
+from writer.zones import as_date, moment, us
 
 log = logging.getLogger("writer")
 
@@ -30,17 +31,14 @@ REFUSED = "refused_by_database"
 _TRIES = 5
 
 _PUT_BATCH = """
-INSERT INTO batch (edge, boot, seq, n, commit_no)
-SELECT edge, boot, seq, n, %s FROM unnest(%s::text[], %s::int8[], %s::int8[], %s::int4[])
-  AS b (edge, boot, seq, n) ORDER BY edge, boot, seq
-ON CONFLICT DO NOTHING RETURNING edge, boot, seq
+SELECT * FROM put_batches(%s, %s::text[], %s::int8[], %s::int8[], %s::int4[])
 """
 _MAKE_INCOMING = "CREATE TEMP TABLE IF NOT EXISTS incoming (LIKE events) ON COMMIT DELETE ROWS"
 _COPY_EVENTS = f"COPY events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
 _COPY_INCOMING = f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
 _PUT_INCOMING = """
 INSERT INTO events SELECT * FROM incoming ORDER BY site_id, ts, event_id, received_at
-ON CONFLICT (site_id, ts, event_id, commit_out) DO NOTHING
+ON CONFLICT (site_id, ts, event_id, commit_out) DO NOTHING RETURNING site_id, ts, event_id
 """
 _EMPTY_INCOMING = "DELETE FROM incoming"
 _PUT_DROPPED = """
@@ -177,7 +175,7 @@ class Store:
         commit_no = _open_commit(cursor)
         batches = _put_batches(cursor, [batch], commit_no)
         unfit = [event for new in batches for event in new.unfit]
-        stored = _Stored(0, [], [])
+        stored, refusals = _Stored(0, [], [], []), list[Unfit]()
         for row in [row for new in batches for row in new.rows]:
             try:
                 with cursor.connection.transaction():
@@ -187,8 +185,9 @@ class Store:
                 if not isinstance(refused, DataRefused):
                     raise
                 why = SetAside(REFUSED, refused.sqlstate)
-                unfit.append(Unfit(row.draft.origin, why))
-        return self._finish(cursor, Read([batch], []), batches, unfit, stored, commit_no)
+                refusals.append(Unfit(row.draft.origin, why))
+        read = Read([batch], [])
+        return self._finish(cursor, read, batches, unfit, stored, commit_no, refusals)
 
     def _finish(
         self,
@@ -198,7 +197,9 @@ class Store:
         unfit: list[Unfit],
         stored: "_Stored",
         commit_no: int,
+        refusals: Sequence[Unfit] = (),
     ) -> Outcome:
+        unfit = [*unfit, *refusals]
         self._quarantine.put_events(cursor, unfit, commit_no)
         dropped = [left for batch in batches for left in batch.dropped]
         _put_dropped(cursor, dropped)
@@ -206,31 +207,40 @@ class Store:
         first, last = min(stored.touched, default=None), max(stored.touched, default=None)
         range_of_ts = (first and moment(first), last and moment(last))
         cursor.execute(_CLOSE, (stored.events, *range_of_ts, commit_no))
+        put_counts(cursor, count_read(map(_decided, batches), stored.new, refusals))
         rows = sum(len(batch.rows) for batch in batches)
-        refused = sum(event.why.reason == REFUSED for event in unfit)
         reasons = [event.why.reason for event in unfit] + [bad.reason for bad in read.damaged]
         return Outcome(
             commit_no=commit_no,
             new_batches=len(batches),
             repeated_batches=len(read.batches) - len(batches) + read.repeated,
             stored=stored.events,
-            duplicate=rows - refused - stored.events,
+            duplicate=rows - len(refusals) - stored.events,
             dropped=len(dropped),
             quarantined=Counter(reasons),
         )
 
 
 class _Stored(NamedTuple):
-    """``touched``: when each row happened that came or went."""
+    """``touched``: when each row happened that came or went. ``new``: the rows that were stored
+    and took no other's place."""
 
     events: int
     touched: list[int]
     losers: list[Loser]
+    new: list[Row]
 
     def plus(self, other: "_Stored") -> "_Stored":
         return _Stored(
-            self.events + other.events, self.touched + other.touched, self.losers + other.losers
+            self.events + other.events,
+            self.touched + other.touched,
+            self.losers + other.losers,
+            self.new + other.new,
         )
+
+
+def _decided(batch: Batch) -> Decided:
+    return Decided(batch.edge, batch.boot, batch.n, batch.rows, batch.dropped, batch.unfit)
 
 
 def _do_each(works: Iterable[Callable[[], Outcome]]) -> list[Outcome]:
@@ -273,23 +283,28 @@ def _put_batches(cursor: Cursor[Any], batches: Sequence[Batch], commit_no: int) 
 
 
 def _put_rows(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> _Stored:
-    standing, gone_ts, losers = claim(cursor, rows, commit_no)
+    standing, gone_ts, replacing, losers = claim(cursor, rows, commit_no)
     counted = [row for row in standing if not row.draft.is_derived]
     derived = [row for row in standing if row.draft.is_derived]
     _copy(cursor, _COPY_EVENTS, counted, commit_no)
-    stored = len(counted) + _put_derived(cursor, derived, commit_no)
-    return _Stored(stored, [row.draft.ts for row in standing] + gone_ts, losers)
+    stored = counted + _put_derived(cursor, derived, commit_no)
+    places = {id(row) for row in replacing}
+    new = [row for row in stored if id(row) not in places] if places else stored
+    return _Stored(len(stored), [row.draft.ts for row in standing] + gone_ts, losers, new)
 
 
-def _put_derived(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> int:
-    """Rows whose event id may be there already; returns how many were not."""
+def _put_derived(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> list[Row]:
+    """Rows whose event id may be there already; returns those that were not."""
     if not rows:
-        return 0
+        return []
     _copy(cursor, _COPY_INCOMING, rows, commit_no)
-    cursor.execute(_PUT_INCOMING)
-    stored = cursor.rowcount
+    found = cursor.execute(_PUT_INCOMING).fetchall()
     cursor.execute(_EMPTY_INCOMING)
-    return stored
+    by_key = {
+        (row.draft.site_id, row.draft.ts, row.draft.event_id): row
+        for row in sorted(rows, key=lambda row: -row.draft.received_at)
+    }
+    return [by_key[site_id, us(ts), event_id.int] for site_id, ts, event_id in found]
 
 
 def _copy(cursor: Cursor[Any], statement: str, rows: Sequence[Row], commit_no: int) -> None:

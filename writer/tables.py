@@ -200,7 +200,54 @@ boot = Table(
     Column("clock_offset_us", BigInteger, nullable=False, server_default=text("0")),
     Column("last_heard", Instant),
     Column("ended", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "counted_to",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="edge_count holds every acknowledged batch up to this number",
+    ),
+    Column(
+        "folded_events",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="events of the batches in stored",
+    ),
+    Column(
+        "uncounted_events",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="of these, events that edge_count does not hold",
+    ),
+    Column(
+        "aside",
+        INT8MULTIRANGE,
+        nullable=False,
+        server_default=NO_RANGES,
+        comment="numbers of entries set aside whole, as their plain headers say",
+    ),
+    Column(
+        "lost",
+        INT8MULTIRANGE,
+        nullable=False,
+        server_default=NO_RANGES,
+        comment="acknowledged numbers that are nowhere",
+    ),
     comment="one worker start of an edge",
+)
+
+ledger_count = Table(
+    "ledger_count",
+    metadata,
+    Column("edge", Text, primary_key=True),
+    Column("boot", BigInteger, primary_key=True),
+    Column("site_digest", LargeBinary, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    comment="what became of each boot's events, counted by the commits that decided it",
 )
 
 edge = Table(
