@@ -62,6 +62,7 @@ class Exchange:
     def judge(self, peer: str, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answer at once, or when the batch is stored."""
         intake = self.protocol.edge.intake
+        caller = None
         try:
             caller = intake.admit(peer, headers)
             self.origin = caller.headers.get(b"origin")
@@ -75,7 +76,7 @@ class Exchange:
                 self._answer(outcome)
         except Refusal as refusal:
             self.origin = dict(headers).get(b"origin")
-            self._answer(intake.refused(refusal))
+            self._answer(intake.refused(refusal, caller, len(body)))
         except Exception as error:
             self._answer(surprise(error))
 

@@ -61,7 +61,7 @@ class Collector:
         site_name = name.lower() if site is None else site.name
         if site is not None and site.excluded and caller.client in site.excluded:
             return Dropped(site_name, reading, Drop.EXCLUDED)
-        self._guard.charge(caller.client, bearer, site, len(reading.beacons))
+        self._guard.charge(caller.client, bearer, site, reading.events)
         return self._put(caller, body, received_at, site_name, reading, done)
 
     def receipts(self, taken: Taken, seq: int) -> list[str | None]:

@@ -11,6 +11,8 @@ from shared.errors import Code, Refusal
 from shared.settings import EdgeSettings
 
 MAX_FORWARDED = 4_096
+BODY_BYTES_AN_EVENT = 8_192
+"""A body that brings nothing costs the edge its bytes: one event's worth for so many."""
 
 
 class Guard:
@@ -93,6 +95,13 @@ class Guard:
         self._total.charge(now, events)
         if bearer is None:
             self._by_address.charge(client.prefix(*self._bits), now, events)
+
+    def charge_untaken(
+        self, client: Client, bearer: Bearer | None, body_bytes: int, events: int = 1
+    ) -> None:
+        """Count a request of which nothing is kept against every rate but a site's."""
+        cost = max(events, 1 + body_bytes // BODY_BYTES_AN_EVENT)
+        self.charge(client, bearer, None, cost)
 
     def _set_rates(self, per_address_per_s: int, total_per_s: int) -> None:
         self._per_s = per_address_per_s, total_per_s

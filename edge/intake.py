@@ -7,7 +7,7 @@ from starlette.types import Scope
 from edge import answers
 from edge.answers import Answer
 from edge.batcher import Done, tell
-from edge.body import BodyMemory, check_declared, read_body
+from edge.body import MAX_SINGLE, BodyMemory, check_declared, read_body
 from edge.collect import Collector, Dropped, NoneSound, Taken
 from edge.drops import drop_of
 from edge.guard import Guard
@@ -17,6 +17,8 @@ from edge.tally import ELSEWHERE, Tally
 from shared.errors import Code, Refusal
 
 _MEDIA_TYPES = {b"application/json", b"text/plain"}
+_FREE = {Code.RATE_LIMITED, Code.UNAVAILABLE}
+"""Refusals that are to be tried again: a debt would only grow with the tries."""
 RETRY_AFTER_S = 1
 
 
@@ -39,44 +41,59 @@ class Intake:
 
     async def post(self, scope: Scope, incoming: Incoming) -> Answer:
         """The answer to a POST. Raises Disconnected when nobody waits for one."""
+        caller, body = None, b""
         try:
             caller = self.admit(peer_of(scope), scope["headers"])
             check_declared(caller.headers.get(b"content-length", b""))
             body = await read_body(incoming, self.memory, self._body_timeout_s)
-            try:
-                answer = await self._take(caller, body)
-            finally:
-                self.memory.give_back(len(body))
+            answer = await self._take(caller, body)
         except Refusal as refusal:
-            answer = self.refused(refusal)
+            answer = self.refused(refusal, caller, len(body))
+        finally:
+            self.memory.give_back(len(body))
         self._tally.answered(answer.status)
         return answer
 
     async def get(self, scope: Scope, body: bytes) -> Answer:
         """The same for a beacon that came in a query string."""
+        caller = None
         try:
-            caller = self._caller(peer_of(scope), scope["headers"], dict(scope["headers"]))
+            caller = self.admit(peer_of(scope), scope["headers"], has_body=False)
             answer = await self._take(caller, body)
         except Refusal as refusal:
-            answer = self.refused(refusal)
+            answer = self.refused(refusal, caller, len(body))
         self._tally.answered(answer.status)
         return answer
 
-    def admit(self, peer: str, raw_headers: list[tuple[bytes, bytes]]) -> Caller:
+    def admit(
+        self, peer: str, raw_headers: list[tuple[bytes, bytes]], *, has_body: bool = True
+    ) -> Caller:
         """Who calls, if what the headers say lets the body be read. Raises Refusal."""
         headers = dict(raw_headers)
-        _check_media_type(headers)
-        return self._caller(peer, raw_headers, headers)
+        client = self._guard.client(peer, raw_headers)
+        try:
+            if has_body:
+                _check_media_type(headers)
+            bearer = self._guard.bearer(headers)
+        except Refusal:
+            self._guard.check_rate(client, None)
+            self._guard.charge_untaken(client, None, 0)
+            raise
+        self._guard.check_rate(client, bearer)
+        return Caller(headers, client, bearer)
 
     def judge(self, caller: Caller, body: bytes, done: Done) -> Taken | Answer:
         """What becomes of a body: at once, or when ``done`` is called. Raises Refusal."""
         drop = drop_of(caller.headers, self._guard.rules)
         if drop is not None:
             self._tally.dropped(ELSEWHERE, drop, 1)
+            self._guard.charge_untaken(caller.client, caller.bearer, len(body))
             return answers.dropped(drop, 1, 0)
         outcome = self._collector.collect(caller, body, done)
         if isinstance(outcome, Taken):
             return outcome
+        size, asked = len(body), outcome.reading.events
+        self._guard.charge_untaken(caller.client, caller.bearer, size, asked)
         if isinstance(outcome, Dropped):
             events = len(outcome.reading.beacons)
             self._tally.dropped(outcome.site, outcome.reason, events)
@@ -97,9 +114,14 @@ class Intake:
                 self._tally.refused(taken.site, code)
         return answers.accepted(reading, self._collector.receipts(taken, seq))
 
-    def refused(self, refusal: Refusal) -> Answer:
-        """The answer to a request refused as a whole."""
+    def refused(
+        self, refusal: Refusal, caller: Caller | None = None, body_bytes: int = 0
+    ) -> Answer:
+        """The answer to a request refused as a whole; one that was admitted pays for it."""
         self._tally.refused(ELSEWHERE, refusal.code)
+        if caller is not None and refusal.code not in _FREE:
+            size = MAX_SINGLE if refusal.code is Code.TOO_LARGE else body_bytes
+            self._guard.charge_untaken(caller.client, caller.bearer, size)
         return answers.refused(refusal)
 
     def turn_away(self, refusal: Refusal) -> Answer:
@@ -116,14 +138,6 @@ class Intake:
         known: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         outcome = self.judge(caller, body, tell(known))
         return self.finish(outcome, await known) if isinstance(outcome, Taken) else outcome
-
-    def _caller(
-        self, peer: str, raw_headers: list[tuple[bytes, bytes]], headers: dict[bytes, bytes]
-    ) -> Caller:
-        client = self._guard.client(peer, raw_headers)
-        bearer = self._guard.bearer(headers)
-        self._guard.check_rate(client, bearer)
-        return Caller(headers, client, bearer)
 
     def _none_sound(self, outcome: NoneSound) -> Answer:
         for code in answers.fault_codes(outcome.reading.faults):
