@@ -27,10 +27,12 @@ from api.endpoints.sites import (
     list_sites,
     show_site,
 )
+from api.endpoints.trace import trace_event
 from api.owners import Checker
 from api.page import DIST, SecurityHeaders, page_routes
 from api.query.wire import Answer, Question
 from api.refusals import HANDLERS
+from api.trace import Trace
 from shared.clock import Clock, system_clock
 from shared.errors import Code
 from shared.settings import ApiSettings
@@ -60,6 +62,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "POST", "/api/v2/query", answer_query, "Ask for numbers", _QUERY, Question, Answer,
         fault=Code.BAD_QUERY,
+    ),
+    Endpoint(
+        "GET", "/api/v2/trace/{receipt}", trace_event, "Where one event is", _QUERY, gives=Trace
     ),
     Endpoint("GET", "/api/openapi.json", describe_api, "This description", None),
 )  # fmt: skip

@@ -38,6 +38,7 @@ VERBS = {
     "owner": Verb("owner", "Add owners, reset their passwords."),
     "key": Verb("key", "Make and revoke API keys."),
     "edge": Verb("edge", "Register edges."),
+    "trace": Verb("trace", "Say where the event of a receipt is."),
     "replay": Verb("replay", "Read web server logs into a site."),
     "migrate": Verb("migrate", "Bring the database to this version's shape."),
     "settings": Verb("settings", "Every setting with value, source and meaning.", needs_core=False),

@@ -12,9 +12,13 @@ import msgspec
 from nacl.public import PrivateKey, SealedBox
 from psycopg import Cursor
 
+from shared.batch import DamagedBatch, read_header
 from shared.envelope import Envelope
+from shared.receipt import MAX_SEQ
 from writer.decode import Unfit
 from writer.zones import moment
+
+MAX_BOOT = (1 << 48) - 1
 
 _PUT = """
 INSERT INTO quarantine
@@ -91,8 +95,20 @@ def _entry_row(entry: Damaged, commit_no: int) -> tuple[object, ...]:
     packed = msgspec.msgpack.encode(dict(entry.fields))
     digest = blake2b(packed, digest_size=16).digest()
     detail = _storable(entry.detail)
-    nothing = (None, None, None, "")
-    return (entry.edge, *nothing, entry.reason, detail, None, packed, digest, commit_no)
+    boot, seq = _claimed_number(entry)
+    return (
+        entry.edge, boot, seq, None, "", entry.reason, detail, None, packed, digest, commit_no
+    )  # fmt: skip
+
+
+def _claimed_number(entry: Damaged) -> tuple[int, int] | tuple[None, None]:
+    """Which batch an entry says it is: good enough to find it by, and proven by nothing."""
+    try:
+        header = read_header(entry.fields)
+    except DamagedBatch:
+        return None, None
+    sound = 0 <= header.boot <= MAX_BOOT and 0 < header.seq <= MAX_SEQ
+    return (header.boot, header.seq) if sound else (None, None)
 
 
 def _storable(text: str) -> str:
