@@ -1,7 +1,7 @@
 """From a stream entry to drafts: opened, believed only as sealed, its beacons read again."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from nacl.public import PrivateKey
@@ -9,11 +9,12 @@ from nacl.public import PrivateKey
 from shared import receipt
 from shared.batch import MISMATCH, DamagedBatch, Header, Sealed, open_sealed
 from shared.beacon import Beacon, Caller, happened_at
-from shared.beacon_reader import MAX_EVENTS, read
+from shared.beacon_reader import MAX_EVENTS, Reading, read
 from shared.envelope import PROTOCOL, Envelope
 from shared.errors import Refusal
+from shared.sites import SiteSettings
 from shared.snapshot import SCOPES
-from writer.draft import Draft, Origin, SetAside
+from writer.draft import UNPLACED, Draft, Origin, SetAside
 from writer.sites import ApiKey, Site, SiteBook
 
 UNKNOWN_SITE = "unknown_site"
@@ -69,29 +70,38 @@ def _counts(sealed: Sealed) -> list[int]:
 def read_drafts(sealed: Sealed, book: SiteBook) -> list[Draft | Unfit]:
     """Every event of a batch, in order. Raises DamagedBatch where they are not ``n``."""
     found: list[Draft | Unfit] = []
+    header = sealed.header
+    batch = _Numbered(header, receipt.counted(header.boot, header.seq, 0))
     for envelope, count in zip(sealed.envelopes, _counts(sealed), strict=True):
-        found.extend(_read_envelope(sealed.header, envelope, count, book))
-    if len(found) != sealed.header.n:
+        found += _read_envelope(batch, envelope, count, book)
+    if len(found) != header.n:
         raise DamagedBatch(BAD_COUNT)
     return found
 
 
+class _Numbered(NamedTuple):
+    """``first_id``: the counted id of the event at 0; the index is in its lowest bits."""
+
+    header: Header
+    first_id: int
+
+
 def _read_envelope(
-    header: Header, envelope: Envelope, count: int, book: SiteBook
-) -> list[Draft | Unfit]:
+    batch: _Numbered, envelope: Envelope, count: int, book: SiteBook
+) -> Sequence[Draft | Unfit]:
     site = book.sites.get(envelope.site.lower())
     key = None if envelope.key is None else book.keys.get(envelope.key)
     why = _fault_of(envelope, site, key)
     if why is None:
         try:
-            return _read_events(header, envelope, site, key)
+            return _read_events(batch, envelope, site, key)
         except Refusal as refusal:
             why = SetAside(refusal.code)
         except Exception as error:
             # Whatever one envelope does to the reader, its neighbours go on.
             log.error("an envelope could not be read: %s", type(error).__name__)
             why = SetAside(UNREADABLE, type(error).__name__)
-    return [Unfit(_origin(header, envelope, k), why) for k in range(count)]
+    return [Unfit(_origin(batch.header, envelope, k), why) for k in range(count)]
 
 
 def _fault_of(envelope: Envelope, site: Site | None, key: ApiKey | None) -> SetAside | None:
@@ -115,27 +125,38 @@ def _key_fault(envelope: Envelope, site: Site, key: ApiKey | None) -> SetAside |
 
 
 def _read_events(
-    header: Header, envelope: Envelope, site: Site | None, key: ApiKey | None
-) -> list[Draft | Unfit]:
+    batch: _Numbered, envelope: Envelope, site: Site | None, key: ApiKey | None
+) -> Sequence[Draft | Unfit]:
     assert site is not None
     may_import = key is not None and SCOPES.IMPORT in key.scopes
-    caller = Caller(envelope.received_at, envelope.key is not None, may_import)
-    reading = read(envelope.body, caller)
-    if reading.taken == envelope.taken:
-        sound: list[Beacon | None] = list(reading.beacons)
-    else:
-        places = range(reading.events) if reading.taken is None else reading.taken
-        by_place = dict(zip(places, reading.beacons, strict=True))
-        wanted = range(reading.events) if envelope.taken is None else envelope.taken
-        sound = [by_place.get(place) for place in wanted]
+    reading = read(envelope.body, Caller(envelope.received_at, key is not None, may_import))
+    make = _draft if key is None else _keyed_draft
+    if reading.taken is None and envelope.taken is None:
+        settings = site.settings_at(envelope.received_at)
+        return [
+            make(batch, envelope, place, place, beacon, site, settings)
+            for place, beacon in enumerate(reading.beacons)
+        ]
+    return _pick(batch, envelope, reading, site, make)
+
+
+def _pick(
+    batch: _Numbered, envelope: Envelope, reading: Reading, site: Site, make: "_Make"
+) -> list[Draft | Unfit]:
+    """Where one of edge and writer did not take all of a request: what the edge took of it."""
+    settings = site.settings_at(envelope.received_at)
+    places = range(reading.events) if reading.taken is None else reading.taken
+    by_place = dict(zip(places, reading.beacons, strict=True))
+    wanted = range(reading.events) if envelope.taken is None else envelope.taken
     codes = {fault.index: fault.code for fault in reading.faults}
     found: list[Draft | Unfit] = []
-    for k, beacon in enumerate(sound):
-        origin = _origin(header, envelope, k)
+    for k, place in enumerate(wanted):
+        beacon = by_place.get(place)
         if beacon is None:
-            found.append(Unfit(origin, SetAside(codes.get(origin.taken, BAD_COUNT))))
+            why = SetAside(codes.get(place, BAD_COUNT))
+            found.append(Unfit(_origin(batch.header, envelope, k), why))
         else:
-            found.append(_draft(origin, beacon, site))
+            found.append(make(batch, envelope, k, place, beacon, site, settings))
     return found
 
 
@@ -144,28 +165,54 @@ def _origin(header: Header, envelope: Envelope, k: int) -> Origin:
     return Origin(header.edge, header.boot, header.seq, envelope.first + k, envelope, taken)
 
 
-def _draft(origin: Origin, beacon: Beacon, site: Site) -> Draft:
-    envelope = origin.envelope
-    keyed = envelope.key is not None
-    is_derived = keyed and beacon.id is not None and beacon.ts is not None
-    if is_derived and beacon.id is not None:
-        event_id = receipt.derived(envelope.site, beacon.id)
-    else:
-        event_id = receipt.counted(origin.boot, origin.seq, origin.nth)
-    headers = envelope.headers
+_Make = Callable[[_Numbered, Envelope, int, int, Beacon, Site, SiteSettings], Draft]
+
+
+def _draft(
+    batch: _Numbered,
+    envelope: Envelope,
+    k: int,
+    taken: int,
+    beacon: Beacon,
+    site: Site,
+    settings: SiteSettings,
+) -> Draft:
+    """Event ``k`` of those taken of an envelope. By position: it is paid for every event."""
+    nth, received_at, headers = envelope.first + k, envelope.received_at, envelope.headers
     return Draft(
-        origin=origin,
-        beacon=beacon,
-        site_id=site.site_id,
-        site=site.key,
-        settings=site.settings_at(envelope.received_at),
-        event_id=event_id,
-        is_derived=is_derived,
-        client_id=beacon.id,
-        received_at=envelope.received_at,
-        ts=happened_at(beacon, envelope.received_at, keyed),
-        # Of a keyed call, connection and headers are those of somebody's server.
-        ip=(beacon.ip or "") if keyed else envelope.ip,
-        user_agent=(beacon.user_agent or "") if keyed else headers.user_agent,
-        language="" if keyed else headers.language,
+        batch.header,
+        envelope,
+        nth,
+        taken,
+        beacon,
+        site.site_id,
+        site.key,
+        settings,
+        batch.first_id | nth,
+        False,
+        beacon.id,
+        received_at,
+        happened_at(beacon, received_at, False) if beacon.age_ms else received_at,
+        envelope.ip,
+        headers.user_agent,
+        headers.language,
+        UNPLACED,
     )
+
+
+def _keyed_draft(
+    batch: _Numbered,
+    envelope: Envelope,
+    k: int,
+    taken: int,
+    beacon: Beacon,
+    site: Site,
+    settings: SiteSettings,
+) -> Draft:
+    """The same of a keyed call, whose connection and headers are those of somebody's server."""
+    draft = _draft(batch, envelope, k, taken, beacon, site, settings)
+    draft.ts = happened_at(beacon, envelope.received_at, True)
+    draft.ip, draft.user_agent, draft.accept = beacon.ip or "", beacon.user_agent or "", ""
+    if beacon.id is not None and beacon.ts is not None:
+        draft.is_derived, draft.event_id = True, receipt.derived(envelope.site, beacon.id)
+    return draft

@@ -1,10 +1,15 @@
-"""An event on its way from envelope to row: immutable, each step returns a changed copy."""
+"""An event on its way from envelope to row.
+
+A draft changes only inside the runner of the steps, one field a step; what is put into it never
+does (decision 0013).
+"""
 
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from shared.batch import Header
 from shared.beacon import Beacon
 from shared.envelope import Envelope
 from shared.sites import SiteSettings
@@ -22,7 +27,7 @@ class Origin(NamedTuple):
     """Its place in the body's array."""
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Where a client address is: ISO country, then names; empty where it is not known."""
 
     country: str = ""
@@ -30,7 +35,7 @@ class Place(NamedTuple):
     city: str = ""
 
 
-class Agent(NamedTuple):
+class Agent(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What a user agent says of itself; versions are the major number."""
 
     browser: str = ""
@@ -40,14 +45,14 @@ class Agent(NamedTuple):
     device: str = ""
 
 
-class Page(NamedTuple):
+class Page(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Host and path of the page; ``page`` holds a query only of names that the site allows."""
 
     hostname: str = ""
     page: str = ""
 
 
-class Campaign(NamedTuple):
+class Campaign(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """UTM tags as they were sent, and which kind of click id was there."""
 
     source: str = ""
@@ -58,7 +63,7 @@ class Campaign(NamedTuple):
     click_id: str = ""
 
 
-class Referral(NamedTuple):
+class Referral(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Where a visit came from. ``referrer``: host and path."""
 
     referrer: str = ""
@@ -74,15 +79,46 @@ class Money(NamedTuple):
     items: bytes | None = None
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One event. Times are microseconds since the epoch; ``day`` counts days since then.
+NO_MONEY = Money()
 
-    ``ip`` and ``user_agent`` are of whom the event is about: of the connection, or for a keyed
-    call what the event itself names. ``kept_from``: an earlier event is past the site's
-    retention. ``salt``: of the site's day, where the event has an address to be hashed.
+
+class Dropped(NamedTuple):
+    """An event left out on purpose; only a count remains."""
+
+    reason: str
+
+
+class When(msgspec.Struct, gc=False):
+    """Where instants from ``starts_at`` to before ``ends_at`` (µs) lie in a site's time.
+
+    ``day`` counts days since 1970-01-01. ``expired``: they are past the site's retention.
+    ``salt``: of the site's day, for events with an address to be hashed.
     """
 
-    origin: Origin
+    day: int = 0
+    hour: int = 0
+    starts_at: int = 0
+    ends_at: int = 0
+    expired: bool = False
+    salt: bytes | None = None
+
+
+UNPLACED = When()
+"""Of a draft that the preparer has not looked at yet; never written to."""
+
+
+class Draft(msgspec.Struct, gc=False):
+    """One event. Times are microseconds since the epoch.
+
+    ``nth`` is its place in the batch, ``taken`` in the body's array. ``ip``, ``user_agent`` and
+    ``accept`` (the languages asked for) are of whom the event is about: of the connection, or for
+    a keyed call what the event itself names. What has a default is written by a step.
+    """
+
+    header: Header
+    envelope: Envelope
+    nth: int
+    taken: int
     beacon: Beacon
     site_id: int
     site: str
@@ -94,29 +130,33 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ts: int
     ip: str
     user_agent: str
-    language: str
-    kept_from: int = 0
-    day: int = 0
-    hour: int = 0
-    salt: bytes | None = None
+    accept: str
+    when: When
+    dropped: Dropped | None = None
     bot: str | None = None
     place: Place = Place()
     agent: Agent = Agent()
     page: Page = Page()
     campaign: Campaign = Campaign()
     referral: Referral = Referral()
+    language: str = ""
     screen: str = ""
     visitor: int | None = None
-    money: Money = Money()
+    money: Money = NO_MONEY
     props: bytes | None = None
     vitals: bytes | None = None
     user_id: str | None = None
 
+    @property
+    def origin(self) -> Origin:
+        """Which event of which batch it is."""
+        header = self.header
+        return Origin(header.edge, header.boot, header.seq, self.nth, self.envelope, self.taken)
 
-class Dropped(NamedTuple):
-    """An event left out on purpose; only a count remains."""
-
-    reason: str
+    @property
+    def day(self) -> int:
+        """The site-local day, counted since 1970-01-01."""
+        return self.when.day
 
 
 class SetAside(NamedTuple):

@@ -6,10 +6,13 @@ later, is the first column, so that ``payload`` only has to put it before each r
 
 from collections.abc import Sequence
 from struct import Struct
-from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import astuple
+
+from shared.beacon import ENGAGEMENT, Beacon
 from shared.clock import US_PER_SECOND
-from writer.draft import Draft, Money
+from writer.draft import NO_MONEY, Draft, Money
 from writer.enrich.remembered import Remembered
 
 _COLUMNS = (
@@ -34,10 +37,11 @@ _LENGTH = Struct(">i")
 _INT8 = Struct(">iq")
 _INT4 = Struct(">ii")
 _INT2 = Struct(">ih")
+_NOTHING_RARE = _NULL * 8
 _MOST_REMEMBERED = 50_000
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A draft with its encoded columns, all but the commit number."""
 
     draft: Draft
@@ -52,33 +56,30 @@ def payload(rows: Sequence[Row], commit_no: int) -> bytes:
 
 def encode(draft: Draft) -> Row:
     """The row of an enriched draft."""
-    beacon, language, screen = draft.beacon, draft.language, draft.screen
+    beacon = draft.beacon
+    name = beacon.name
     tail = b"".join(
         (
-            _fixed(draft),
+            _fixed(draft, beacon.interactive is not False and name != ENGAGEMENT),
             _NULL if draft.visitor is None else _INT8.pack(8, draft.visitor),
             _NULL if draft.bot is None else _text[draft.bot],
-            _text[beacon.name],
+            _text[name],
             _text[beacon.title],
             _texts[draft.page],
             _texts[draft.referral],
             _texts[draft.campaign],
             _texts[draft.place],
             _texts[draft.agent],
-            _text[language],
-            _text[screen],
-            _NULL if draft.user_id is None else _encode_text(draft.user_id),
-            _json(draft.props),
-            _json(draft.vitals),
-            _money(draft.money),
-            _NULL if beacon.engaged_ms is None else _INT4.pack(4, beacon.engaged_ms),
-            _NULL if beacon.scroll_pct is None else _INT2.pack(2, beacon.scroll_pct),
+            _text[draft.language],
+            _text[draft.screen],
+            _rare(draft, beacon),
         )
     )
     return Row(draft, tail)
 
 
-def _fixed(draft: Draft) -> bytes:
+def _fixed(draft: Draft, interactive: bool) -> bytes:
+    when = draft.when
     return _FIXED.pack(
         4,
         draft.site_id,
@@ -87,13 +88,36 @@ def _fixed(draft: Draft) -> bytes:
         16,
         draft.event_id.to_bytes(16),
         4,
-        draft.day - _PG_FIRST_DAY,
+        when.day - _PG_FIRST_DAY,
         2,
-        draft.hour,
+        when.hour,
         8,
         draft.received_at - PG_EPOCH_US,
         1,
-        draft.beacon.is_interactive,
+        interactive,
+    )
+
+
+def _rare(draft: Draft, beacon: Beacon) -> bytes:
+    """What the usual pageview has nothing of."""
+    if (
+        beacon.engaged_ms is None
+        and beacon.scroll_pct is None
+        and draft.user_id is None
+        and draft.props is None
+        and draft.vitals is None
+        and draft.money is NO_MONEY
+    ):
+        return _NOTHING_RARE
+    return b"".join(
+        (
+            _NULL if draft.user_id is None else _encode_text(draft.user_id),
+            _json(draft.props),
+            _json(draft.vitals),
+            _money(draft.money),
+            _NULL if beacon.engaged_ms is None else _INT4.pack(4, beacon.engaged_ms),
+            _NULL if beacon.scroll_pct is None else _INT2.pack(2, beacon.scroll_pct),
+        )
     )
 
 
@@ -107,13 +131,7 @@ def _json(raw: bytes | None) -> bytes:
     return _NULL if raw is None else _LENGTH.pack(len(raw) + 1) + b"\x01" + raw
 
 
-_NO_MONEY = Money()
-_NO_MONEY_BYTES = _NULL * 3
-
-
 def _money(money: Money) -> bytes:
-    if money is _NO_MONEY:
-        return _NO_MONEY_BYTES
     return b"".join(
         (
             _NULL if money.revenue is None else _INT8.pack(8, money.revenue),
@@ -124,6 +142,6 @@ def _money(money: Money) -> bytes:
 
 
 _text = Remembered[str, bytes](_encode_text, _MOST_REMEMBERED)
-_texts = Remembered[tuple[str, ...], bytes](
-    lambda texts: b"".join(map(_encode_text, texts)), _MOST_REMEMBERED
+_texts = Remembered[msgspec.Struct, bytes](
+    lambda texts: b"".join(map(_encode_text, astuple(texts))), _MOST_REMEMBERED
 )

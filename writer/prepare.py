@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import psycopg
-from msgspec.structs import replace
 from nacl.public import PrivateKey
 from psycopg import Connection
 
@@ -17,7 +16,7 @@ from shared.metrics import WRITER_STEP_SECONDS
 from writer.database import Unavailable, connect, translate
 from writer.days import DayBook
 from writer.decode import Unfit, open_entry, read_drafts
-from writer.draft import Draft, SetAside
+from writer.draft import Draft, SetAside, When
 from writer.encode import encode
 from writer.enrich.pipeline import FAILED, enrich, steps
 from writer.enrich.place import Geo
@@ -25,7 +24,7 @@ from writer.quarantine import Damaged
 from writer.salts import SaltBook
 from writer.sites import Site, SiteBook, read_sites
 from writer.store import Batch, Number, Read
-from writer.zones import Day, day_of
+from writer.zones import QUARTER_US, Day, day_of
 
 log = logging.getLogger("writer")
 
@@ -168,7 +167,8 @@ class Preparer:
         """In time; event by event where one of them has no place in it."""
         try:
             with self._asking():
-                return self._place_in_time(drafts), []
+                self._place_in_time(drafts)
+                return drafts, []
         except Unavailable:
             raise
         except Exception as error:
@@ -178,49 +178,59 @@ class Preparer:
         for draft in drafts:
             try:
                 with self._asking():
-                    placed += self._place_in_time([draft])
+                    self._place_in_time([draft])
             except Unavailable:
                 raise
             except Exception as error:
                 why = SetAside(UNPREPARABLE, type(error).__name__)
                 unfit.append(Unfit(draft.origin, why))
+            else:
+                placed.append(draft)
         return placed, unfit
 
-    def _place_in_time(self, drafts: list[Draft]) -> list[Draft]:
-        """Give each draft its day, hour, salt, and how far back its site keeps rows."""
+    def _place_in_time(self, drafts: Sequence[Draft]) -> None:
+        """Give each draft its day, hour, salt, and whether it is past its site's retention."""
         assert self._connection is not None
         now = self._clock()
-        kept = {site_id: self._kept_from(site_id, now) for site_id in {d.site_id for d in drafts}}
-        days = [self._day(draft, kept[draft.site_id]) for draft in drafts]
-        wanted = {
-            (draft.site_id, day.number): day
-            for draft, day in zip(drafts, days, strict=True)
-            if draft.ip and draft.ts >= kept[draft.site_id]
-        }
-        salts = self._salts.settle(
-            self._connection, [(site_id, day) for (site_id, _), day in wanted.items()]
-        )
-        hours = self._days.hours
-        return [
-            replace(
-                draft,
-                day=day.number,
-                hour=hours.at(draft.site_id, self._by_id[draft.site_id].zones, draft.ts),
-                salt=salts.get((draft.site_id, day.number)) if draft.ip else None,
-                kept_from=kept[draft.site_id],
-            )
-            for draft, day in zip(drafts, days, strict=True)
-        ]
+        # Whoever has no address needs no salt, and must not be the reason to make one.
+        known: dict[tuple[int, int, bool], When] = {}
+        wanted: dict[tuple[int, Day], list[When]] = {}
+        for draft in drafts:
+            ts = draft.ts
+            key = draft.site_id, ts // QUARTER_US, draft.ip == ""
+            when = known.get(key)
+            if when is None or not when.starts_at <= ts < when.ends_at:
+                day, when = self._when(draft.site_id, ts, now)
+                known[key] = when
+                if draft.ip and not when.expired:
+                    wanted.setdefault((draft.site_id, day), []).append(when)
+            draft.when = when
+        salts = self._salts.settle(self._connection, wanted)
+        for (site_id, day), moments in wanted.items():
+            for when in moments:
+                when.salt = salts[site_id, day.number]
 
-    def _day(self, draft: Draft, kept_from: int) -> Day:
-        known = self._days.find(draft.site_id, draft.ts)
+    def _when(self, site_id: int, ts: int, now: int) -> tuple[Day, When]:
+        """What an instant has in common with those around it: one quarter of an hour, one day,
+        one side of what the site keeps."""
+        kept_from = self._kept_from(site_id, now)
+        day = self._day(site_id, ts, kept_from)
+        hour = self._days.hours.at(site_id, self._by_id[site_id].zones, ts)
+        starts_at = max(ts - ts % QUARTER_US, day.starts_at)
+        ends_at = min(ts - ts % QUARTER_US + QUARTER_US, day.ends_at)
+        if ts < kept_from:
+            return day, When(day.number, hour, starts_at, min(ends_at, kept_from), True)
+        return day, When(day.number, hour, max(starts_at, kept_from), ends_at)
+
+    def _day(self, site_id: int, ts: int, kept_from: int) -> Day:
+        known = self._days.find(site_id, ts)
         if known is not None:
             return known
-        if draft.ts < kept_from:
+        if ts < kept_from:
             # It will be dropped, and must leave no day behind.
-            return day_of(self._by_id[draft.site_id].zones, draft.ts)
+            return day_of(self._by_id[site_id].zones, ts)
         assert self._connection is not None
-        return self._days.settle(self._connection, self._by_id[draft.site_id], draft.ts)
+        return self._days.settle(self._connection, self._by_id[site_id], ts)
 
     def _kept_from(self, site_id: int, now: int) -> int:
         keep_days = self._by_id[site_id].settings[-1].keep_days or self._rows_keep_days
@@ -237,8 +247,12 @@ class Preparer:
             )
             for header, fields in ((sealed.header, fields) for sealed, fields in opened)
         }
+        batch, header = None, None
         for draft in done.drafts:
-            self._encode_into(batches[draft.origin[:3]], draft)
+            if draft.header is not header or batch is None:
+                header = draft.header
+                batch = batches[draft.origin[:3]]
+            self._encode_into(batch, draft)
         for left in done.dropped:
             batches[left.draft.origin[:3]].dropped.append(left)
         for event in unfit + done.unfit:

@@ -26,6 +26,8 @@ class Site(msgspec.Struct, frozen=True):
 
     def settings_at(self, moment: int) -> SiteSettings:
         """What held at a moment (µs), less whatever has been taken away since."""
+        if len(self.settings) == 1:
+            return self.settings[0]
         return self.settings[max(bisect_right(self.changes, moment) - 1, 0)]
 
 

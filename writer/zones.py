@@ -15,6 +15,8 @@ zoneinfo.reset_tzpath(to=())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = date(1970, 1, 1)
 _DAY = timedelta(days=1)
+QUARTER_US = US_PER_HOUR // 4
+"""Every zone's offset is a multiple of it, as far back as anything is stored."""
 
 
 class ZoneChange(NamedTuple):
@@ -125,7 +127,7 @@ class Hours:
 
     def at(self, site_id: int, zones: Sequence[ZoneChange], ts: int) -> int:
         """The local hour of an instant."""
-        key = (site_id, ts // (US_PER_HOUR // 4))
+        key = (site_id, ts // QUARTER_US)
         hour = self._known.get(key)
         if hour is None:
             if len(self._known) > 100_000:

@@ -1,6 +1,6 @@
 """What the writer decides by what the database knows: sites, keys, settings, days, salts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -254,10 +254,9 @@ def test_an_entry_in_another_edges_stream_is_set_aside(database: str, pipe: Pipe
 def test_a_poison_event_goes_to_the_quarantine_and_its_neighbours_are_stored(
     database: str, pipe: Pipe
 ) -> None:
-    def fail_on_poison(event: Draft) -> Draft:
-        if event.beacon.title == "poison":
+    def fail_on_poison(drafts: Sequence[Draft]) -> None:
+        if any(event.beacon.title == "poison" for event in drafts):
             raise RuntimeError
-        return event
 
     pipe.preparer.pipeline = (Step("failing", fail_on_poison), *pipe.preparer.pipeline)
     pipe.put(FakeEdge().entry([envelope(title=title) for title in ("a", "poison", "b")]))

@@ -1,6 +1,7 @@
 """Browser, system and kind of device, by the user agent."""
 
-from msgspec.structs import replace
+from collections.abc import Sequence
+
 from user_agents import parse
 from user_agents.parsers import UserAgent
 
@@ -50,6 +51,7 @@ def _device(user_agent: str, parsed: UserAgent) -> str:
 _describe = Remembered(describe, 20_000)
 
 
-def read_agent(draft: Draft) -> Draft:
+def read_agent(drafts: Sequence[Draft]) -> None:
     """Add what the user agent says."""
-    return replace(draft, agent=_describe[draft.user_agent])
+    for draft in drafts:
+        draft.agent = _describe[draft.user_agent]

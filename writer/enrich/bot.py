@@ -1,9 +1,9 @@
 """Whether a robot sent it, by the packaged list; marked, never thrown away."""
 
 import re
+from collections.abc import Sequence
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-from msgspec.structs import replace
 
 from writer.draft import Draft
 from writer.enrich.remembered import Remembered
@@ -28,7 +28,7 @@ def rule_of(user_agent: str) -> str | None:
 _rule_of = Remembered(rule_of, 20_000)
 
 
-def mark_bot(draft: Draft) -> Draft:
+def mark_bot(drafts: Sequence[Draft]) -> None:
     """Name the rule by which the user agent is a robot's."""
-    rule = _rule_of[draft.user_agent]
-    return draft if rule is None else replace(draft, bot=rule)
+    for draft in drafts:
+        draft.bot = _rule_of[draft.user_agent]

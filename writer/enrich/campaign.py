@@ -1,8 +1,7 @@
 """UTM tags of the page's address, and which kind of click id it has; never the id itself."""
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
-
-from msgspec.structs import replace
 
 from writer.draft import Campaign, Draft
 from writer.enrich.page import split
@@ -47,7 +46,7 @@ def tags_of(url: str) -> Campaign:
 _tags_of = Remembered(tags_of, 50_000)
 
 
-def read_campaign(draft: Draft) -> Draft:
+def read_campaign(drafts: Sequence[Draft]) -> None:
     """Add the campaign, if the address names one."""
-    tags = _tags_of[draft.beacon.url]
-    return draft if tags is _NONE else replace(draft, campaign=tags)
+    for draft in drafts:
+        draft.campaign = _tags_of[draft.beacon.url]

@@ -1,5 +1,6 @@
 """Addresses that a site excludes; the edge does the same once it knows of them."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -8,12 +9,12 @@ from writer.draft import Draft, Dropped
 REASON = "excluded"
 
 
-def drop_excluded(draft: Draft) -> Draft | Dropped:
+def drop_excluded(drafts: Sequence[Draft]) -> None:
     """Drop an event from a network that the site excludes."""
-    networks = draft.settings.excluded
-    if networks and draft.ip and _is_within(draft.ip, networks):
-        return Dropped(REASON)
-    return draft
+    for draft in drafts:
+        networks = draft.settings.excluded
+        if networks and draft.ip and _is_within(draft.ip, networks):
+            draft.dropped = Dropped(REASON)
 
 
 def _is_within(ip: str, networks: tuple[str, ...]) -> bool:

@@ -1,8 +1,7 @@
 """The language a browser asks for first."""
 
 import re
-
-from msgspec.structs import replace
+from collections.abc import Sequence
 
 from writer.draft import Draft
 from writer.enrich.remembered import Remembered
@@ -19,6 +18,7 @@ def first_language(accept: str) -> str:
 _first_language = Remembered(first_language, 10_000)
 
 
-def read_language(draft: Draft) -> Draft:
+def read_language(drafts: Sequence[Draft]) -> None:
     """Shorten the header to the language alone."""
-    return replace(draft, language=_first_language[draft.language])
+    for draft in drafts:
+        draft.language = _first_language[draft.accept]

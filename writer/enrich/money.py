@@ -1,11 +1,11 @@
 """Money as integers: thousandths of the currency's unit."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
-from msgspec.structs import replace
 
-from shared.beacon import Item
+from shared.beacon import Item, Revenue
 from writer.draft import Draft, Money
 
 
@@ -14,17 +14,20 @@ def thousandths(amount: Decimal) -> int:
     return int(amount.scaleb(3))
 
 
-def read_money(draft: Draft) -> Draft:
+def read_money(drafts: Sequence[Draft]) -> None:
     """Add revenue and items, where there are any."""
-    revenue, items = draft.beacon.revenue, draft.beacon.items
-    if revenue is None and not items:
-        return draft
-    money = Money(
+    for draft in drafts:
+        beacon = draft.beacon
+        if beacon.revenue is not None or beacon.items:
+            draft.money = _money_of(beacon.revenue, beacon.items)
+
+
+def _money_of(revenue: Revenue | None, items: list[Item]) -> Money:
+    return Money(
         revenue=None if revenue is None else thousandths(revenue.amount),
         currency=None if revenue is None else revenue.currency,
         items=msgspec.json.encode([_item(item) for item in items]) if items else None,
     )
-    return replace(draft, money=money)
 
 
 def _item(item: Item) -> dict[str, object]:

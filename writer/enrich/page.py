@@ -1,8 +1,7 @@
 """The page's host and path. A query is stored only of the names that a site allows."""
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit
-
-from msgspec.structs import replace
 
 from writer.draft import Draft, Page
 from writer.enrich.remembered import Remembered
@@ -28,12 +27,14 @@ def _page_of(url: str) -> tuple[Page, str]:
 _pages = Remembered(_page_of, 50_000)
 
 
-def read_page(draft: Draft) -> Draft:
+def read_page(drafts: Sequence[Draft]) -> None:
     """Add host and path, and what of the query the site allows."""
-    page, query = _pages[draft.beacon.url]
-    allowed = draft.settings.query_params
-    if allowed and query:
-        kept = [(name, value) for name, value in parse_qsl(query) if name in allowed]
-        if kept:
-            page = page._replace(page=f"{page.page}?{urlencode(sorted(kept))}")
-    return replace(draft, page=page)
+    for draft in drafts:
+        page, query = _pages[draft.beacon.url]
+        allowed = draft.settings.query_params
+        draft.page = _with_query(page, query, allowed) if allowed and query else page
+
+
+def _with_query(page: Page, query: str, allowed: tuple[str, ...]) -> Page:
+    kept = [(name, value) for name, value in parse_qsl(query) if name in allowed]
+    return Page(page.hostname, f"{page.page}?{urlencode(sorted(kept))}") if kept else page

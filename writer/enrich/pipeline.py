@@ -25,15 +25,16 @@ from writer.enrich.visitor import add_visitor
 
 log = logging.getLogger("writer")
 
-Apply = Callable[[Draft], Draft | Dropped]
 FAILED = "enrichment_failed"
 
 
 class Step(NamedTuple):
-    """One step: pure, from a draft to a changed copy or the reason why there is none."""
+    """One step: writes one thing into each draft of a list, from what earlier steps found and
+    nothing that it writes itself, so that it may be taken again. ``drops``: or leaves it out."""
 
     name: str
-    apply: Apply
+    apply: Callable[[Sequence[Draft]], None]
+    drops: bool = False
 
 
 class Left(NamedTuple):
@@ -54,8 +55,8 @@ class Enriched(NamedTuple):
 def steps(geo: Geo) -> tuple[Step, ...]:
     """Every step, in order; a later one may use what an earlier one found."""
     return (
-        Step("retention", drop_expired),
-        Step("exclusion", drop_excluded),
+        Step("retention", drop_expired, drops=True),
+        Step("exclusion", drop_excluded, drops=True),
         Step("bot", mark_bot),
         Step("place", geo.locate),
         Step("agent", read_agent),
@@ -72,7 +73,7 @@ def steps(geo: Geo) -> tuple[Step, ...]:
 
 
 def enrich(drafts: Sequence[Draft], pipeline: Sequence[Step]) -> Enriched:
-    """Walk every draft through the steps; each stops at its first drop or failure."""
+    """Walk the drafts through the steps; each stops at its first drop or failure."""
     done = Enriched(list(drafts), [], [])
     for step in pipeline:
         began = perf_counter()
@@ -82,31 +83,28 @@ def enrich(drafts: Sequence[Draft], pipeline: Sequence[Step]) -> Enriched:
 
 
 def _walk(step: Step, before: Enriched) -> Enriched:
-    apply = step.apply
+    drafts, dropped, unfit = before
     try:
-        changed = [apply(draft) for draft in before.drafts]
+        step.apply(drafts)
     except Exception:
-        return _walk_with_care(step, before)
-    kept = [draft for draft in changed if draft.__class__ is Draft]
-    if len(kept) < len(changed):
-        return _walk_with_care(step, before)
-    return Enriched(kept, before.dropped, before.unfit)
+        drafts = _walk_with_care(step, drafts, unfit)
+    if step.drops:
+        dropped += [Left(draft, draft.dropped) for draft in drafts if draft.dropped is not None]
+        drafts = [draft for draft in drafts if draft.dropped is None]
+    return Enriched(drafts, dropped, unfit)
 
 
-def _walk_with_care(step: Step, before: Enriched) -> Enriched:
-    """The same where a draft is dropped or fails: whatever one does, its neighbours go on."""
+def _walk_with_care(step: Step, drafts: list[Draft], unfit: list[Unfit]) -> list[Draft]:
+    """The same event by event: whatever one does to the step, its neighbours go on."""
     kept: list[Draft] = []
-    for draft in before.drafts:
+    for draft in drafts:
         try:
-            changed = step.apply(draft)
+            step.apply([draft])
         except Exception as error:
             # Not its message, which may quote the client.
             log.error("step %s failed on one event: %s", step.name, type(error).__name__)
             why = SetAside(FAILED, f"{step.name}: {type(error).__name__}")
-            before.unfit.append(Unfit(draft.origin, why))
-            continue
-        if isinstance(changed, Dropped):
-            before.dropped.append(Left(draft, changed))
+            unfit.append(Unfit(draft.origin, why))
         else:
-            kept.append(changed)
-    return Enriched(kept, before.dropped, before.unfit)
+            kept.append(draft)
+    return kept

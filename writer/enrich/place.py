@@ -1,12 +1,11 @@
 """Country, region and city of a client address, by mmdb files that may be missing."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import maxminddb
-from msgspec.structs import replace
 
 from writer.draft import Draft, Place
 from writer.enrich.remembered import Remembered
@@ -42,10 +41,11 @@ class Geo:
         """The place of an address, as far as it is known."""
         return self._find[ip] if ip and self._readers else _NOWHERE
 
-    def locate(self, draft: Draft) -> Draft:
+    def locate(self, drafts: Sequence[Draft]) -> None:
         """Add the place of the client's address."""
-        place = self.find(draft.ip)
-        return draft if place is _NOWHERE else replace(draft, place=place)
+        if self._readers:
+            for draft in drafts:
+                draft.place = self._find[draft.ip] if draft.ip else _NOWHERE
 
     def _look_up(self, ip: str) -> Place:
         places = (read_place(_record(reader, ip)) for reader in self._readers)

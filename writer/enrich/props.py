@@ -1,21 +1,24 @@
 """Custom properties, of which a site may allow only some, and vitals."""
 
-import msgspec
-from msgspec.structs import replace
+from collections.abc import Sequence
 
+import msgspec
+
+from shared.beacon import Scalar
 from writer.draft import Draft
 
 
-def read_props(draft: Draft) -> Draft:
+def read_props(drafts: Sequence[Draft]) -> None:
     """Add the props that the site keeps, and the vitals."""
-    props, vitals = draft.beacon.props, draft.beacon.vitals
-    if not props and not vitals:
-        return draft
-    allowed = draft.settings.props
+    for draft in drafts:
+        beacon = draft.beacon
+        if beacon.props:
+            draft.props = _kept(beacon.props, draft.settings.props)
+        if beacon.vitals:
+            draft.vitals = msgspec.json.encode(beacon.vitals)
+
+
+def _kept(props: dict[str, Scalar], allowed: tuple[str, ...] | None) -> bytes | None:
     if allowed is not None:
         props = {name: value for name, value in props.items() if name in allowed}
-    return replace(
-        draft,
-        props=msgspec.json.encode(props) if props else None,
-        vitals=msgspec.json.encode(vitals) if vitals else None,
-    )
+    return msgspec.json.encode(props) if props else None

@@ -1,10 +1,10 @@
 """The class of the screen by its width in CSS pixels."""
 
 from bisect import bisect_right
-
-from msgspec.structs import replace
+from collections.abc import Sequence
 
 from writer.draft import Draft
+from writer.enrich.remembered import Remembered
 
 _WIDTHS = (1, 576, 992, 1440)
 _CLASSES = ("", "mobile", "tablet", "laptop", "desktop")
@@ -15,7 +15,10 @@ def class_of(width: int) -> str:
     return _CLASSES[bisect_right(_WIDTHS, width)]
 
 
-def read_screen(draft: Draft) -> Draft:
+_class_of = Remembered(class_of, 10_000)
+
+
+def read_screen(drafts: Sequence[Draft]) -> None:
     """Add the class of the screen, where the client said its width."""
-    width = draft.beacon.width
-    return draft if width is None else replace(draft, screen=class_of(width))
+    for draft in drafts:
+        draft.screen = _class_of[draft.beacon.width or 0]

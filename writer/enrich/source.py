@@ -1,9 +1,8 @@
 """Where a visit came from: source and channel, by campaign tags first and referrer next."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
-
-from msgspec.structs import replace
 
 from writer.draft import Campaign, Draft, Referral
 from writer.enrich.known_sources import EMAIL, SEARCH, SHOPPING, SOCIAL, VIDEO, known
@@ -65,16 +64,25 @@ def split_referrer(referrer: str) -> tuple[str, str]:
     return host, host + (parts.path if parts.path != "/" else "")
 
 
-_split_referrer = Remembered(split_referrer, 50_000)
+def referral_of(referrer: str, campaign: Campaign, page_host: str, site: str) -> Referral:
+    """Referrer, source and channel. A referrer of the site itself is none."""
+    host, address = split_referrer(referrer)
+    if host and _is_own(host, page_host, site):
+        host = address = ""
+    return Referral(address, *describe(host, campaign))
 
 
-def find_source(draft: Draft) -> Draft:
-    """Add referrer, source and channel. A referrer of the site itself is none."""
-    host, referrer = _split_referrer[draft.beacon.referrer]
-    if host and _is_own(host, draft.page.hostname, draft.site):
-        host = referrer = ""
-    source, channel = _describe[host, draft.campaign]
-    return replace(draft, referral=Referral(referrer, source, channel))
+_referral_of = Remembered[tuple[str, Campaign, str, str], Referral](
+    lambda asked: referral_of(*asked), 50_000
+)
+
+
+def find_source(drafts: Sequence[Draft]) -> None:
+    """Add where the visit came from."""
+    for draft in drafts:
+        draft.referral = _referral_of[
+            draft.beacon.referrer, draft.campaign, draft.page.hostname, draft.site
+        ]
 
 
 def _is_own(host: str, page_host: str, site: str) -> bool:
@@ -109,8 +117,3 @@ def _unpaid(natural: str, tags: Campaign, host: str) -> str:
     if natural:
         return natural
     return REFERRAL if host or tags.source else DIRECT
-
-
-_describe = Remembered[tuple[str, Campaign], tuple[str, str]](
-    lambda host_and_tags: describe(*host_and_tags), 50_000
-)

@@ -1,12 +1,13 @@
 """The client's own id of its user, where the site allows it."""
 
-from msgspec.structs import replace
+from collections.abc import Sequence
 
 from writer.draft import Draft
 
 
-def keep_user(draft: Draft) -> Draft:
+def keep_user(drafts: Sequence[Draft]) -> None:
     """Keep ``user_id`` only where the site allows it."""
-    if draft.beacon.user_id is None or not draft.settings.allow_user_id:
-        return draft
-    return replace(draft, user_id=draft.beacon.user_id)
+    for draft in drafts:
+        user_id = draft.beacon.user_id
+        if user_id is not None and draft.settings.allow_user_id:
+            draft.user_id = user_id
