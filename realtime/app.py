@@ -14,6 +14,9 @@ from shared.clock import system_clock
 from shared.ops import OpsServer
 from shared.settings import RealtimeSettings
 
+COUNTING = 3
+"""How many sites may be opened at a time, each on a connection of its own."""
+
 _log = logging.getLogger("realtime")
 
 
@@ -23,8 +26,14 @@ async def run(settings: RealtimeSettings) -> None:
     loop = asyncio.get_running_loop()
     for ending in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(ending, ended.set)
-    following, redeeming = Database(settings.postgres_url), Database(settings.postgres_url)
-    feed = Feed(Commits(following), settings, send_to_all, system_clock)
+    following, redeeming, *counting = [Database(settings.postgres_url) for _ in range(2 + COUNTING)]
+    feed = Feed(
+        Commits(following),
+        [Commits(each) for each in counting],
+        settings,
+        send_to_all,
+        system_clock,
+    )
     gateway = Gateway(feed, redeeming, settings, system_clock)
     ops = OpsServer(
         lambda: {"ready": feed.reads, "database": feed.reads},
@@ -40,8 +49,8 @@ async def run(settings: RealtimeSettings) -> None:
         _log.info("listening on %s:%d", settings.realtime_host, settings.realtime_port)
         await _until(ended, tasks)
     await _end(tasks)
-    await following.close()
-    await redeeming.close()
+    for database in (following, redeeming, *counting):
+        await database.close()
 
 
 async def _until(ended: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

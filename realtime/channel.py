@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from realtime.difference import difference
-from realtime.frames import Delta, EdgeState, Frame, Resync, Snapshot, View
+from realtime.frames import Delta, EdgeState, FeedEvent, Frame, Resync, Snapshot, View
 from realtime.hub import Hub
 from realtime.outbox import Broadcast, Outbox, Socket
 from realtime.recent import Recent
@@ -21,13 +21,15 @@ Edges = Mapping[str, EdgeState]
 class News(msgspec.Struct, frozen=True):
     """What a step of the feed found for one site.
 
-    ``rows``: what came, oldest commit first. ``gone``: ids of rows whose place another took.
-    ``hub``: the numbers counted anew with all of that, where adding ``rows`` would not do.
+    ``rows``: what came, oldest commit first. ``gone``: rows that stood before, whose place others
+    took. ``seen``: when their visitors were last seen without them (epoch seconds). ``counted``:
+    all that came, where it is too much to hold; ``rows`` are then the newest of it.
     """
 
     rows: list[Row] = []
-    gone: set[str] = set()
-    hub: Hub | None = None
+    gone: list[Row] = []
+    seen: dict[int, int] = {}
+    counted: Hub | None = None
 
 
 NOTHING_NEW = News()
@@ -49,6 +51,16 @@ class Channel:
         self._at = 0
         self._sent_ms = 0
 
+    def take(self, news: News) -> tuple[list[FeedEvent], list[str]]:
+        """Take the news in; returns what entered the feed, newest first, and what left it."""
+        if news.counted is not None:
+            self._hub.merge(news.counted)
+        else:
+            self._hub.take(news.rows)
+        self._hub.drop(news.gone, news.seen)
+        gone = self._recent.drop({row.event_id for row in news.gone})
+        return self._recent.put(news.rows), gone
+
     def begin(self, commit: int, now_ms: int, edges: Edges) -> None:
         """What was given so far is everything as of ``commit``."""
         self._note_published(self._view(now_ms, edges), commit, now_ms)
@@ -61,9 +73,7 @@ class Channel:
 
         Where nothing did for a while, an empty delta says that the line lives.
         """
-        self._take(news)
-        gone = self._recent.drop(news.gone)
-        feed = self._recent.put(news.rows)
+        feed, gone = self.take(news)
         before, view = self._published, self._view(now_ms, edges)
         self._note_published(view, commit, now_ms)
         changed = difference(before, view)
@@ -91,12 +101,6 @@ class Channel:
         self.outbox.sockets.discard(socket)
         if not self.outbox.sockets:
             self.empty_since_ms = now_ms
-
-    def _take(self, news: News) -> None:
-        if news.hub is not None:
-            self._hub = news.hub
-        else:
-            self._hub.take(news.rows)
 
     def _note_published(self, view: View, commit: int, now_ms: int) -> None:
         self._published, self._commit, self._at = view, commit, now_ms

@@ -9,7 +9,8 @@ import msgspec
 from realtime.channel import Edges
 from realtime.database import Database
 from realtime.frames import EdgeState
-from realtime.hub import WINDOW_MINUTES, Hub
+from realtime.hub import MOMENT_S, WINDOW_MINUTES, Hub
+from realtime.present import HERE_S
 from realtime.recent import FEED_LENGTH
 from realtime.row import Row
 
@@ -27,6 +28,12 @@ FROM settled LEFT JOIN commits c ON c.commit_no > %(last)s AND c.commit_no <= se
 GROUP BY settled.commit_no
 """
 
+# What commits touched of which it is known that they have settled.
+_THESE_COMMITS: LiteralString = """
+SELECT coalesce(sum(events), 0)::bigint, min(first_ts), max(last_ts) FROM commits
+WHERE commit_no > %(last)s AND commit_no <= %(settled)s
+"""
+
 # What came in these commits. The range of ts lets whole chunks be passed over.
 _CAME: LiteralString = (
     "SELECT"
@@ -41,7 +48,7 @@ ORDER BY e.commit_in, e.ts, e.event_id
 """
 )
 
-# The newest of them for one site, where they are too many to read all.
+# The newest of them for one site that a feed shows, where they are too many to read all.
 _NEWEST: LiteralString = (
     "SELECT"
     + _COLUMNS
@@ -50,28 +57,69 @@ FROM events e JOIN commits c ON c.commit_no = e.commit_in
 WHERE e.commit_in > %(last)s AND e.commit_in <= %(settled)s
   AND e.ts BETWEEN %(first_ts)s AND %(last_ts)s
   AND (e.commit_out IS NULL OR e.commit_out > %(settled)s)
-  AND e.site_id = %(site)s
+  AND e.site_id = %(site)s AND e.name <> 'engagement'
 ORDER BY e.commit_in DESC, e.ts DESC, e.event_id DESC LIMIT %(most)s
 """
 )
 
-# Whose place another took in these commits.
-_WENT: LiteralString = """
-SELECT site_id, event_id::text FROM events
-WHERE commit_out > %(last)s AND commit_out <= %(settled)s AND site_id = ANY(%(sites)s)
-"""
-
-# Everything that the windows of one site hold, as of one commit.
-_WINDOW: LiteralString = (
+# Rows that stood before these commits, and whose place others took in them.
+_WENT: LiteralString = (
     "SELECT"
     + _COLUMNS
     + """
 FROM events e JOIN commits c ON c.commit_no = e.commit_in
-WHERE e.site_id = %(site)s AND e.ts >= to_timestamp(%(since_s)s)
-  AND e.commit_in <= %(settled)s AND (e.commit_out IS NULL OR e.commit_out > %(settled)s)
-ORDER BY e.commit_in, e.ts, e.event_id
+WHERE e.commit_out > %(last)s AND e.commit_out <= %(settled)s AND e.commit_in <= %(last)s
+  AND e.site_id = ANY(%(sites)s)
 """
 )
+
+
+def _counting(select: LiteralString, group: LiteralString) -> LiteralString:
+    """A question to what the numbers count of a site: rows that came in these commits and stand
+    after them. It must say what `row.is_counted` says."""
+    return (
+        select
+        + """
+FROM events
+WHERE site_id = %(site)s AND ts >= to_timestamp(%(since_s)s)
+  AND commit_in > %(last)s AND commit_in <= %(settled)s
+  AND (commit_out IS NULL OR commit_out > %(settled)s)
+  AND bot IS NULL AND name <> 'engagement'
+"""
+        + group
+    )
+
+
+# Pageviews of the window by minute, and by minute and each dimension, from one pass over the
+# rows. `date_bin` because taking each instant apart into numbers would cost as much as the rest.
+_PAGEVIEWS = _counting(
+    """
+WITH counted AS MATERIALIZED (
+    SELECT date_bin('1 minute', ts, 'epoch') AS minute, page, source, country, count(*) AS times
+""",
+    """
+      AND name = 'pageview' GROUP BY 1, 2, 3, 4
+), placed AS (
+    SELECT 'minutes' AS kind, minute, '' AS key, sum(times) AS times FROM counted GROUP BY 2
+    UNION ALL SELECT 'pages', minute, page, sum(times) FROM counted GROUP BY 2, 3
+    UNION ALL SELECT 'sources', minute, source, sum(times) FROM counted GROUP BY 2, 3
+    UNION ALL SELECT 'countries', minute, country, sum(times) FROM counted GROUP BY 2, 3
+)
+SELECT kind, (extract(epoch from minute) / 60)::bigint, key, times::bigint FROM placed
+""",
+)
+
+_MOMENTS = _counting(
+    "SELECT 'moments', (extract(epoch from date_bin('5 seconds', ts, 'epoch')) / 5)::bigint, '',"
+    " count(*)",
+    "AND name = 'pageview' GROUP BY 2",
+)
+
+_LAST_SEEN: LiteralString = "SELECT visitor, floor(extract(epoch from max(ts)))::bigint"
+
+# When each visitor was last seen, and when some of them were.
+_SEEN = _counting(_LAST_SEEN, "AND visitor IS NOT NULL GROUP BY visitor")
+_SEEN_OF = _counting(_LAST_SEEN, "AND visitor = ANY(%(visitors)s) GROUP BY visitor")
 
 # The edges, and since when a silent one has not been heard. The database's clock judges, the
 # same by which the writer notes a heartbeat.
@@ -105,6 +153,11 @@ class Commits:
         [record] = await self._database.fetch(_NEW_COMMITS, {"last": last})
         return NewCommits(last, *record)
 
+    async def read_these(self, last: int, settled: int) -> NewCommits:
+        """What is known of the commits after ``last`` up to ``settled``."""
+        [record] = await self._database.fetch(_THESE_COMMITS, {"last": last, "settled": settled})
+        return NewCommits(last, settled, *record)
+
     async def read_came(self, new: NewCommits, sites: Collection[int]) -> list[Row]:
         """Rows of ``sites`` that came and still stand, oldest commit first."""
         parameters = {**msgspec.structs.asdict(new), "sites": list(sites)}
@@ -116,23 +169,41 @@ class Commits:
         newest_first = await self._database.fetch(_NEWEST, parameters)
         return [Row(*record) for record in reversed(newest_first)]
 
-    async def read_went(self, new: NewCommits, sites: Collection[int]) -> list[tuple[int, str]]:
-        """(site, event id) of rows whose place another took."""
+    async def read_went(self, new: NewCommits, sites: Collection[int]) -> list[Row]:
+        """Rows of ``sites`` that stood before, and whose place others took."""
         parameters = {"last": new.last, "settled": new.settled, "sites": list(sites)}
-        return [(site, event) for site, event in await self._database.fetch(_WENT, parameters)]
+        return [Row(*record) for record in await self._database.fetch(_WENT, parameters)]
 
-    async def count_window(self, site: int, settled: int, now_ms: int) -> tuple[Hub, list[Row]]:
-        """The numbers of ``site`` from its rows as of ``settled``, and the newest rows."""
-        hub, newest = Hub(), list[Row]()
-        since_s = now_ms / 1_000 - (WINDOW_MINUTES + 1) * 60
-        parameters = {"site": site, "settled": settled, "since_s": since_s}
-        async for chunk in self._database.stream(_WINDOW, parameters):
-            rows = [Row(*record) for record in chunk]
-            hub.take(rows)
-            newest = (newest + rows)[-FEED_LENGTH:]
-        return hub, newest
+    async def read_seen(
+        self, site: int, settled: int, now_ms: int, visitors: Collection[int]
+    ) -> dict[int, int]:
+        """The epoch second in which each was last seen, of those seen in the last five minutes."""
+        parameters = {**_of(site, 0, settled, now_ms, HERE_S), "visitors": list(visitors)}
+        return dict(await self._database.fetch(_SEEN_OF, parameters))
+
+    async def count(self, site: int, last: int, settled: int, now_ms: int) -> Hub:
+        """The numbers of what came in these commits: counted where the rows are, so that only
+        sums travel."""
+        hub = Hub()
+        window_s = (WINDOW_MINUTES + 1) * 60
+        counts = {_PAGEVIEWS: window_s, _MOMENTS: HERE_S + MOMENT_S}
+        for statement, reach_s in counts.items():
+            parameters = _of(site, last, settled, now_ms, reach_s)
+            async for chunk in self._database.stream(statement, parameters):
+                for kind, slot, key, times in chunk:
+                    hub.add(kind, slot, key, times)
+        parameters = _of(site, last, settled, now_ms, HERE_S)
+        async for chunk in self._database.stream(_SEEN, parameters):
+            for visitor, second in chunk:
+                hub.see(visitor, second)
+        return hub
 
     async def read_edges(self, silent_after_s: float) -> Edges:
         """Every edge that is not retired."""
         records = await self._database.fetch(_EDGES, {"silent_after_s": silent_after_s})
         return {name: EdgeState(since, spooled) for name, since, spooled in records}
+
+
+def _of(site: int, last: int, settled: int, now_ms: int, reach_s: int) -> dict[str, object]:
+    since_s = now_ms / 1_000 - reach_s
+    return {"site": site, "last": last, "settled": settled, "since_s": since_s}

@@ -7,11 +7,13 @@ a lost hint, or a primary that is down, costs a fraction of a second and no even
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 
 from realtime.channel import NOTHING_NEW, Channel, Edges, News
 from realtime.commits import Commits, NewCommits
 from realtime.database import DatabaseDown
-from realtime.hub import Hub
+from realtime.hub import WINDOW_MINUTES
 from realtime.outbox import Broadcast
 from realtime.row import Row
 from shared.clock import US_PER_MS, Clock
@@ -27,13 +29,26 @@ _log = logging.getLogger("realtime")
 
 class Feed:
     """One loop owns all channels; ``open`` waits for its turn. A step reads first and changes
-    memory only afterwards, so that a failing database never leaves half a step behind."""
+    memory only afterwards, so that a failing database never leaves half a step behind.
+
+    ``counting``: other ways to the same database. Counting a busy site may take a second; one of
+    these does it while the loop goes on, and the site joins the loop when it is counted.
+    """
 
     def __init__(
-        self, commits: Commits, settings: RealtimeSettings, broadcast: Broadcast, clock: Clock
+        self,
+        commits: Commits,
+        counting: Sequence[Commits],
+        settings: RealtimeSettings,
+        broadcast: Broadcast,
+        clock: Clock,
     ) -> None:
         self.reads = False
         self._commits = commits
+        self._counting: asyncio.Queue[Commits] = asyncio.Queue()
+        for each in counting:
+            self._counting.put_nowait(each)
+        self._opening: dict[int, asyncio.Task[Channel]] = {}
         self._settings = settings
         self._broadcast = broadcast
         self._clock = clock
@@ -67,10 +82,13 @@ class Feed:
         Raises DatabaseDown. The channel is kept for ten minutes after its last socket has left,
         so that a client which comes back can resume.
         """
-        async with self._turn:
-            if site not in self._channels:
-                self._channels[site] = await self._make_channel(site)
+        if site in self._channels:
             return self._channels[site]
+        if site not in self._opening:
+            self._opening[site] = asyncio.create_task(self._make_channel(site))
+            self._opening[site].add_done_callback(lambda made: self._note_opened(site, made))
+        # Others may wait for the same channel, and one that gives up will ask again.
+        return await asyncio.shield(self._opening[site])
 
     async def step(self) -> None:
         """Read what is new, then publish. Without the database, time still passes."""
@@ -96,48 +114,71 @@ class Feed:
         new = await self._commits.read_new(self._last or 0)
         news: dict[int, News] = {}
         if self._channels and self._last is not None and new.settled > self._last:
-            news = await self._read_news(new)
+            news = await self._read_news(new, list(self._channels))
         self._edges = edges
         self._last = max(new.settled, self._last or 0)
         LIVE_COMMIT.set(self._last)
         return news
 
-    async def _read_news(self, new: NewCommits) -> dict[int, News]:
+    async def _read_news(self, new: NewCommits, sites: Collection[int]) -> dict[int, News]:
+        """What ``new`` brought to ``sites``; those to which it brought nothing are absent."""
+        gone: defaultdict[int, list[Row]] = defaultdict(list)
+        for row in await self._commits.read_went(new, sites):
+            gone[row.site_id].append(row)
         if new.events > MOST_EVENTS:
-            return {site: await self._read_much(new, site) for site in self._channels}
+            return {site: await self._read_much(new, site, gone[site]) for site in sites}
         came: defaultdict[int, list[Row]] = defaultdict(list)
-        for row in await self._commits.read_came(new, self._channels):
+        for row in await self._commits.read_came(new, sites):
             came[row.site_id].append(row)
-        went: defaultdict[int, set[str]] = defaultdict(set)
-        for site, event in await self._commits.read_went(new, self._channels):
-            went[site].add(event)
         return {
-            site: News(came[site], went[site], await self._count_anew(new, site, went[site]))
-            for site in {*came, *went}
+            site: News(came[site], gone[site], await self._read_seen(new, site, gone[site]))
+            for site in {*came, *gone}
         }
 
-    async def _read_much(self, new: NewCommits, site: int) -> News:
-        """After a long absence: count from the rows of the window instead of following."""
-        hub, _ = await self._commits.count_window(site, new.settled, self._now_ms())
-        went = {event for _, event in await self._commits.read_went(new, [site])}
-        return News(await self._commits.read_newest(new, site), went, hub)
+    async def _read_much(self, new: NewCommits, site: int, gone: list[Row]) -> News:
+        """After a long absence: let the rows be counted instead of reading them all."""
+        counted = await self._commits.count(site, new.last, new.settled, self._now_ms())
+        newest = await self._commits.read_newest(new, site)
+        return News(newest, gone, await self._read_seen(new, site, gone), counted)
 
-    async def _count_anew(self, new: NewCommits, site: int, gone: set[str]) -> Hub | None:
+    async def _read_seen(self, new: NewCommits, site: int, gone: list[Row]) -> dict[int, int]:
         """A visitor's last event may have gone, and only the rows know the one before it."""
-        if not gone:
-            return None
-        hub, _ = await self._commits.count_window(site, new.settled, self._now_ms())
-        return hub
+        visitors = {row.visitor for row in gone if row.visitor is not None}
+        if not visitors:
+            return {}
+        return await self._commits.read_seen(site, new.settled, self._now_ms(), visitors)
 
     async def _make_channel(self, site: int) -> Channel:
-        if self._last is None:
-            await self._read()
-        commit, now_ms = self._last or 0, self._now_ms()
-        hub, newest = await self._commits.count_window(site, commit, now_ms)
-        queue_bytes = self._settings.realtime_send_queue_bytes
-        channel = Channel(hub, newest, self._broadcast, queue_bytes)
-        channel.begin(commit, now_ms, self._edges)
+        async with self._turn:
+            if self._last is None:
+                await self._read()
+            commit = self._last or 0
+        channel = await self._count_channel(site, commit)
+        async with self._turn:
+            if self._last is not None and self._last > commit:
+                meanwhile = await self._commits.read_these(commit, self._last)
+                news = await self._read_news(meanwhile, [site])
+                channel.take(news.get(site, NOTHING_NEW))
+            channel.begin(self._last or 0, self._now_ms(), self._edges)
+            self._channels[site] = channel
         return channel
+
+    async def _count_channel(self, site: int, commit: int) -> Channel:
+        """The site as of ``commit``, while the loop goes on."""
+        now_ms = self._now_ms()
+        commits = await self._counting.get()
+        try:
+            hub = await commits.count(site, 0, commit, now_ms)
+            newest = await commits.read_newest(_window(commit, now_ms), site)
+        finally:
+            self._counting.put_nowait(commits)
+        return Channel(hub, newest, self._broadcast, self._settings.realtime_send_queue_bytes)
+
+    def _note_opened(self, site: int, made: asyncio.Task[Channel]) -> None:
+        del self._opening[site]
+        if not made.cancelled():
+            # Whoever asked is told of a failure; where nobody waits any more, it is no news.
+            made.exception()
 
     def _forget_if_empty(self, site: int, channel: Channel, now_ms: int) -> None:
         since = channel.empty_since_ms
@@ -151,3 +192,10 @@ class Feed:
 
     def _now_ms(self) -> int:
         return self._clock() // US_PER_MS
+
+
+def _window(commit: int, now_ms: int) -> NewCommits:
+    """All commits up to ``commit``, as far as a feed looks back."""
+    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    since, ahead = now - timedelta(minutes=WINDOW_MINUTES), now + timedelta(hours=1)
+    return NewCommits(0, commit, 0, since, ahead)

@@ -4,7 +4,8 @@ Every window goes by ``ts``, so that what a drain brings fills past minutes and 
 here now.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from realtime.frames import Counts, View
 from realtime.present import HERE_S, Present
@@ -14,6 +15,8 @@ from realtime.window import Window
 WINDOW_MINUTES = 30
 MOMENT_S = 5
 LARGEST = 10
+
+Kind = Literal["minutes", "moments", "pages", "sources", "countries"]
 
 _MS = 1_000
 _MS_PER_MINUTE = 60 * _MS
@@ -25,11 +28,13 @@ class Hub:
 
     def __init__(self) -> None:
         self._present = Present()
-        self._minutes = Window(WINDOW_MINUTES, 1)
-        self._moments = Window(HERE_S // MOMENT_S, 1)
-        self._pages = Window(WINDOW_MINUTES, LARGEST)
-        self._sources = Window(WINDOW_MINUTES, LARGEST)
-        self._countries = Window(WINDOW_MINUTES, LARGEST)
+        self._windows: dict[Kind, Window] = {
+            "minutes": Window(WINDOW_MINUTES, 1),
+            "moments": Window(HERE_S // MOMENT_S, 1),
+            "pages": Window(WINDOW_MINUTES, LARGEST),
+            "sources": Window(WINDOW_MINUTES, LARGEST),
+            "countries": Window(WINDOW_MINUTES, LARGEST),
+        }
 
     def take(self, rows: Iterable[Row]) -> None:
         """Count rows, in any order, each once."""
@@ -37,34 +42,71 @@ class Hub:
             if is_counted(row):
                 self._count(row)
 
+    def drop(self, rows: Iterable[Row], seen: Mapping[int, int]) -> None:
+        """Take rows back that were counted, whose place others took.
+
+        ``seen``: the second in which each of their visitors was last seen without them; whoever
+        is not in it was not seen in the last five minutes.
+        """
+        for row in rows:
+            if is_counted(row):
+                self._drop(row)
+                if row.visitor is not None:
+                    self._present.put(row.visitor, seen.get(row.visitor))
+
+    def see(self, visitor: int, second: int) -> None:
+        """Note when a visitor was seen, counted elsewhere."""
+        self._present.see(visitor, second)
+
+    def add(self, kind: Kind, slot: int, key: str, times: int) -> None:
+        """Add pageviews that were counted elsewhere."""
+        self._windows[kind].add(slot, key, times)
+
+    def merge(self, other: "Hub") -> None:
+        """Add all that ``other`` counted."""
+        self._present.merge(other._present)
+        for kind, window in self._windows.items():
+            window.merge(other._windows[kind])
+
     def view(self, now_ms: int) -> View:
         """What the page shows at ``now_ms``, which never runs back."""
         self._advance(now_ms)
         return View(
             here=self._present.count(now_ms // _MS),
-            minutes=_by_slot(self._minutes),
-            moments=_by_slot(self._moments),
-            pages=dict(self._pages.largest()),
-            sources=dict(self._sources.largest()),
-            countries=dict(self._countries.largest()),
+            minutes=_by_slot(self._windows["minutes"]),
+            moments=_by_slot(self._windows["moments"]),
+            pages=dict(self._windows["pages"].largest()),
+            sources=dict(self._windows["sources"].largest()),
+            countries=dict(self._windows["countries"].largest()),
         )
 
     def _count(self, row: Row) -> None:
         if row.visitor is not None:
             self._present.see(row.visitor, row.ts_ms // _MS)
-        if row.name == PAGEVIEW:
-            minute = row.ts_ms // _MS_PER_MINUTE
-            self._minutes.add(minute, "")
-            self._moments.add(row.ts_ms // _MS_PER_MOMENT, "")
-            self._pages.add(minute, row.page)
-            self._sources.add(minute, row.source)
-            self._countries.add(minute, row.country)
+        for kind, slot, key in _places(row):
+            self._windows[kind].add(slot, key)
+
+    def _drop(self, row: Row) -> None:
+        for kind, slot, key in _places(row):
+            self._windows[kind].drop(slot, key)
 
     def _advance(self, now_ms: int) -> None:
-        minute = now_ms // _MS_PER_MINUTE
-        for window in (self._minutes, self._pages, self._sources, self._countries):
-            window.advance(minute)
-        self._moments.advance(now_ms // _MS_PER_MOMENT)
+        for kind, window in self._windows.items():
+            window.advance(now_ms // (_MS_PER_MOMENT if kind == "moments" else _MS_PER_MINUTE))
+
+
+def _places(row: Row) -> Iterable[tuple[Kind, int, str]]:
+    """Where a pageview is counted: kind, slot and key; nowhere what is none."""
+    if row.name != PAGEVIEW:
+        return ()
+    minute = row.ts_ms // _MS_PER_MINUTE
+    return (
+        ("minutes", minute, ""),
+        ("moments", row.ts_ms // _MS_PER_MOMENT, ""),
+        ("pages", minute, row.page),
+        ("sources", minute, row.source),
+        ("countries", minute, row.country),
+    )
 
 
 def _by_slot(window: Window) -> Counts:

@@ -24,6 +24,19 @@ class Present:
         self._last[visitor] = second
         self._by_second.setdefault(second, set()).add(visitor)
 
+    def put(self, visitor: int, second: int | None) -> None:
+        """Note that ``visitor`` was last seen in ``second`` and not later; None: not at all."""
+        known = self._last.pop(visitor, None)
+        if known is not None:
+            self._by_second[known].discard(visitor)
+        if second is not None:
+            self.see(visitor, second)
+
+    def merge(self, other: "Present") -> None:
+        """See all that ``other`` saw."""
+        for visitor, second in other._last.items():
+            self.see(visitor, second)
+
     def count(self, now_s: int) -> int:
         """How many are here at ``now_s``; it never runs back."""
         self._forget_before(now_s - HERE_S + 1)

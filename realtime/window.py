@@ -19,15 +19,34 @@ class Window:
         self._by_slot: dict[int, Counter[str]] = {}
         self._total: Counter[str] = Counter()
         self._largest: set[str] = set()
+        self._is_ranked = True
 
-    def add(self, slot: int, key: str) -> None:
-        """Count ``key`` once in ``slot``, which may lie in the past."""
+    def add(self, slot: int, key: str, times: int = 1) -> None:
+        """Count ``key`` in ``slot``, which may lie in the past."""
         if slot <= self._now - self._slots:
             return
-        self._by_slot.setdefault(slot, Counter())[key] += 1
+        self._by_slot.setdefault(slot, Counter())[key] += times
         if slot <= self._now:
-            self._total[key] += 1
+            self._total[key] += times
             self._consider(key)
+
+    def drop(self, slot: int, key: str) -> None:
+        """Take one count of ``key`` in ``slot`` back, if it stands here."""
+        counts = self._by_slot.get(slot, Counter())
+        if not counts[key]:
+            return
+        _count_down(counts, key)
+        if not counts:
+            del self._by_slot[slot]
+        if slot <= self._now:
+            _count_down(self._total, key)
+            self._is_ranked = False
+
+    def merge(self, other: "Window") -> None:
+        """Add all that ``other`` holds."""
+        for slot, counts in other._by_slot.items():
+            for key, count in counts.items():
+                self.add(slot, key, count)
 
     def advance(self, now: int) -> None:
         """Make ``now`` the current slot; it never runs back."""
@@ -39,7 +58,7 @@ class Window:
                 self._total.update(self._by_slot[slot])
             if slot <= now - self._slots:
                 self._total -= self._by_slot.pop(slot)
-        self._largest = set(nsmallest(self._most, self._total, key=self._rank))
+        self._rank_anew()
 
     def by_slot(self) -> Iterator[tuple[int, int]]:
         """(slot, count of all its keys) of the window, in no order."""
@@ -49,7 +68,13 @@ class Window:
 
     def largest(self) -> list[tuple[str, int]]:
         """The largest keys with their counts; ties go to the lesser key."""
+        if not self._is_ranked:
+            self._rank_anew()
         return [(key, self._total[key]) for key in sorted(self._largest, key=self._rank)]
+
+    def _rank_anew(self) -> None:
+        self._largest = set(nsmallest(self._most, self._total, key=self._rank))
+        self._is_ranked = True
 
     def _consider(self, key: str) -> None:
         """Between two slots counts only grow, so that only ``key`` can have come among the
@@ -60,3 +85,9 @@ class Window:
 
     def _rank(self, key: str) -> tuple[int, str]:
         return -self._total[key], key
+
+
+def _count_down(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

@@ -140,8 +140,10 @@ class Live:
 
 
 @asynccontextmanager
-async def running_gateway(store: Store, primary_url: str, **settings: Any) -> AsyncIterator[Live]:
-    """Feed, hints and gateway, wired as `realtime.app` does."""
+async def running_gateway(
+    store: Store, primary_url: str, counts: type[Commits] = Commits, **settings: Any
+) -> AsyncIterator[Live]:
+    """Feed, hints and gateway, wired as `realtime.app` does; `counts` is who counts sites."""
     port = free_ports(1)[0]
     chosen = RealtimeSettings(
         primary_url=primary_url,
@@ -150,8 +152,10 @@ async def running_gateway(store: Store, primary_url: str, **settings: Any) -> As
         api_url=f"{ORIGIN}/",
         **settings,
     )
-    following, redeeming = Database(store.url), Database(store.url)
-    feed = Feed(Commits(following), chosen, send_to_all, system_clock)
+    databases = following, redeeming, *counting = [Database(store.url) for _ in range(4)]
+    feed = Feed(
+        Commits(following), [counts(each) for each in counting], chosen, send_to_all, system_clock
+    )
     async with Gateway(feed, redeeming, chosen, system_clock).serving():
         tasks = [asyncio.create_task(feed.run())]
         tasks.append(asyncio.create_task(listen(primary_url, feed.wake)))
@@ -160,8 +164,8 @@ async def running_gateway(store: Store, primary_url: str, **settings: Any) -> As
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    await following.close()
-    await redeeming.close()
+    for database in databases:
+        await database.close()
 
 
 async def read_frame(client: ClientConnection, within_s: float = 10) -> Frame:

@@ -10,7 +10,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from infrastructure.local.postgres_server import PostgresServer
-from realtime.frames import Delta, View
+from realtime.commits import Commits
+from realtime.frames import Delta, Snapshot, View
+from realtime.hub import Hub
 from tests.integration.live_world import (
     SITE,
     Live,
@@ -134,6 +136,68 @@ async def test_a_row_whose_place_another_took_vanishes(store: Store, primary: st
         assert delta.gone == [str(first["event_id"])]
         assert delta.view.pages == {"/later": None, "/earlier": 1}
         assert delta.view.here is None
+
+
+async def test_a_visitor_whose_last_event_went_is_here_by_the_one_before(
+    store: Store, primary: str
+) -> None:
+    last = event(2, page="/last", visitor=1)
+    store.put(event(100, page="/before", visitor=1), last)
+    only = event(2, page="/only", visitor=2)
+    store.put(only)
+    async with running_gateway(store, primary) as live, live.connect() as client:
+        assert (await read_snapshot(client)).view.here == 2
+        store.supersede(last["event_id"], by=event(3, page="/bot", bot="curl"))
+        assert (await read_news(client)).view.here is None
+        store.supersede(only["event_id"], by=event(3, page="/bot", bot="curl"))
+        delta = await read_news(client)
+        assert delta.view.here == 1
+        assert delta.view.pages == {"/only": None}
+
+
+class HeldCount(Commits):
+    """Counts the second site only when it is let go."""
+
+    begun = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def count(self, site: int, last: int, settled: int, now_ms: int) -> Hub:
+        hub = await super().count(site, last, settled, now_ms)
+        if site == 2:
+            self.begun.set()
+            await self.go_on.wait()
+        return hub
+
+
+async def test_a_site_that_takes_long_to_count_holds_nobody_up_and_misses_nothing(
+    store: Store, primary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldCount, "begun", asyncio.Event())
+    monkeypatch.setattr(HeldCount, "go_on", asyncio.Event())
+    store.add_site("busy.com")
+    store.add_site("third.com")
+    old = event(20, site_id=2, page="/old", visitor=1)
+    store.put(old, event(20, site_id=2, page="/stays", visitor=2))
+    gateway = running_gateway(store, primary, HeldCount)
+    async with gateway as live, live.connect() as client:
+        await read_snapshot(client)
+        busy = [asyncio.create_task(open_and_read(live, 2, "busy.com")) for _ in range(2)]
+        await HeldCount.begun.wait()
+        store.put(event(page="/meanwhile"), event(site_id=2, page="/new", visitor=3))
+        store.supersede(old["event_id"], by=event(21, site_id=2, page="/older", visitor=1))
+        assert [each.page for each in (await read_news(client)).feed] == ["/meanwhile"]
+        assert (await open_and_read(live, 3, "third.com")).view.here == 0
+        HeldCount.go_on.set()
+        for snapshot in await asyncio.gather(*busy):
+            assert snapshot.view.pages == {"/stays": 1, "/new": 1, "/older": 1}
+            assert snapshot.view.here == 3
+            assert [each.page for each in snapshot.feed][:2] == ["/older", "/new"]
+            assert "/old" not in [each.page for each in snapshot.feed]
+
+
+async def open_and_read(live: Live, site_id: int, site: str) -> Snapshot:
+    async with live.connect(live.store.make_ticket(site_id), site=site) as client:
+        return await read_snapshot(client)
 
 
 async def test_a_site_sees_nothing_of_another(store: Store, primary: str) -> None:

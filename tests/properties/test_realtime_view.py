@@ -12,7 +12,7 @@ from realtime.frames import Delta, Frame, Snapshot, View
 from realtime.hub import Hub
 from realtime.outbox import Socket
 from realtime.present import HERE_S
-from realtime.row import Row
+from realtime.row import Row, is_counted
 from tests.unit.realtime.live_rows import NOW_MS, row
 
 ROWS = st.builds(
@@ -25,7 +25,18 @@ ROWS = st.builds(
     source=st.sampled_from(["", "Google", "ChatGPT"]),
     country=st.sampled_from(["", "CH", "FR"]),
 )
-STEPS = st.lists(st.tuples(st.integers(0, 400_000), st.lists(ROWS, max_size=8)), max_size=12)
+Step = tuple[int, list[Row], list[int], bool]
+"""How much time passed (ms), what came, which of all rows went (by index, if it is one), and
+whether what came was counted elsewhere."""
+STEPS: st.SearchStrategy[list[Step]] = st.lists(
+    st.tuples(
+        st.integers(0, 400_000),
+        st.lists(ROWS, max_size=8),
+        st.lists(st.integers(0, 30), max_size=3, unique=True),
+        st.booleans(),
+    ),
+    max_size=12,
+)
 
 
 class Mirror:
@@ -65,20 +76,36 @@ def fresh(rows: list[Row], now_ms: int) -> dict[str, Any]:
     return msgspec.structs.asdict(hub.view(now_ms))
 
 
-@settings(max_examples=200, deadline=None)
+def seen(rows: list[Row], now_ms: int) -> dict[int, int]:
+    """As the database would say when each visitor was last seen."""
+    return {
+        each.visitor: each.ts_ms // 1_000
+        for each in sorted(rows, key=lambda each: each.ts_ms)
+        if is_counted(each) and each.visitor is not None and each.ts_ms >= now_ms - HERE_S * 1_000
+    }
+
+
+def news(came: list[Row], gone: list[Row], rows: list[Row], now_ms: int, counted: bool) -> News:
+    hub = Hub()
+    hub.take(came)
+    visitors = {each.visitor for each in gone}
+    known = {v: second for v, second in seen(rows, now_ms).items() if v in visitors}
+    return News(came, gone, known, hub if counted else None)
+
+
+@settings(max_examples=300, deadline=None)
 @given(STEPS)
-def test_deltas_applied_to_a_snapshot_give_the_fresh_view(
-    steps: list[tuple[int, list[Row]]],
-) -> None:
+def test_deltas_applied_to_a_snapshot_give_the_fresh_view(steps: list[Step]) -> None:
     channel = Channel(Hub(), [], broadcast, 1_000_000)
     channel.begin(0, NOW_MS, {})
     mirror, rows, now_ms = Mirror(), list[Row](), NOW_MS
     for frame in channel.join(mirror, None):
         mirror.read(frame)
-    for commit, (passed_ms, came) in enumerate(steps, 1):
+    for commit, (passed_ms, came, went, counted) in enumerate(steps, 1):
         now_ms += passed_ms
-        rows += came
-        channel.publish(News(came), commit, now_ms, {})
+        gone = [rows[index] for index in went if index < len(rows)]
+        rows = [each for index, each in enumerate(rows) if index not in went] + came
+        channel.publish(news(came, gone, rows, now_ms, counted), commit, now_ms, {})
         assert mirror.view == fresh(rows, now_ms)
 
 

@@ -139,15 +139,25 @@ def test_a_client_that_lags_is_cut_off_and_the_others_are_not(channel: Channel) 
 def test_a_row_whose_place_another_took_leaves_the_numbers_and_the_feed(channel: Channel) -> None:
     channel.publish(News([row(number=1, page="/old")]), 11, NOW_MS, {})
     listener = join(channel)
-    anew = Hub()
-    anew.take([row(number=2, page="/new")])
-    came, gone = row(number=2, page="/new"), row(number=1).event_id
-    channel.publish(News([came], {gone}, anew), 12, NOW_MS, {})
+    came, gone = row(number=2, page="/new"), row(number=1, page="/old")
+    channel.publish(News([came], [gone], {1: NOW_MS // 1_000}), 12, NOW_MS, {})
     delta = listener.frames[-1]
     assert isinstance(delta, Delta)
     assert delta.view.pages == {"/old": None, "/new": 1}
-    assert delta.gone == [gone]
+    assert delta.gone == [gone.event_id]
+    assert delta.view.here is None
     assert [event.page for event in delta.feed] == ["/new"]
+
+
+def test_news_that_was_counted_elsewhere_adds_to_the_numbers(channel: Channel) -> None:
+    channel.publish(News([row(number=1)]), 11, NOW_MS, {})
+    listener = join(channel)
+    counted = Hub()
+    counted.take([row(number=2), row(number=3, visitor=2)])
+    channel.publish(News([row(number=3, visitor=2)], counted=counted), 12, NOW_MS, {})
+    assert listener.deltas[-1].view.pages == {"/": 3}
+    assert listener.deltas[-1].view.here == 2
+    assert len(listener.deltas[-1].feed) == 1
 
 
 def test_a_channel_knows_since_when_nobody_listens(channel: Channel) -> None:
