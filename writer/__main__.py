@@ -55,7 +55,11 @@ def main() -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    asyncio.run(_serve(settings, listening))
+    try:
+        asyncio.run(_serve(settings, listening))
+    except Exception:
+        log.exception("writer %s has died", settings.writer_name)
+        return 1
     return 0
 
 

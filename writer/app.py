@@ -73,7 +73,11 @@ class Writer:
     def readiness(self) -> dict[str, object]:
         """Whether it can store now."""
         database, primary = self.consumer.database_up, self.consumer.primary_up
-        return {"ready": database and primary, "database": database, "primary": primary}
+        return {
+            "ready": self.consumer.is_running and database and primary,
+            "database": database,
+            "primary": primary,
+        }
 
     async def run(self) -> None:
         """Until ``consumer.stop()``, or cancelled."""

@@ -27,6 +27,7 @@ from shared.metrics import (
 )
 from writer.announce import publish_commits
 from writer.database import DataRefused, Unavailable
+from writer.periodic import is_cancelled
 from writer.prepare import Entry, Preparer
 from writer.session import Session
 from writer.store import Outcome, Read, Store
@@ -85,9 +86,11 @@ class Consumer:
         self._blocked = False
         self.database_up = False
         self.primary_up = False
+        self.is_running = False
 
     async def run(self) -> None:
         """Until ``stop``; the transaction under way is finished first."""
+        self.is_running = True
         try:
             while entries := await self._next_entries():
                 read = await self._insist(partial(self._preparer.prepare, entries))
@@ -97,6 +100,7 @@ class Consumer:
                     self._storing.add_done_callback(lambda _: self._arrived.set())
             await self._finish_storing()
         finally:
+            self.is_running = False
             await self._end()
 
     async def _finish_storing(self) -> None:
@@ -150,7 +154,7 @@ class Consumer:
 
     async def _read_on(self, stream: Stream) -> None:
         wait_s = _FIRST_WAIT_S
-        while True:
+        while not is_cancelled():
             if len(stream.waiting) >= self._limits.batches:
                 self._room.clear()
                 await self._room.wait()
@@ -160,9 +164,10 @@ class Consumer:
                 self.primary_up, wait_s = True, _FIRST_WAIT_S
             except (RedisError, OSError) as error:
                 self._lose_primary(error)
-                stream.start_over()
-                await asyncio.sleep(wait_s)
-                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+                wait_s = await _start_over(stream, wait_s)
+            except Exception:
+                log.exception("reading of edge %r failed", stream.edge)
+                wait_s = await _start_over(stream, wait_s)
             if stream.waiting:
                 self._arrived.set()
 
@@ -265,6 +270,13 @@ class Consumer:
         self._threads.shutdown()
         self._preparer.close()
         self._store.close()
+
+
+async def _start_over(stream: Stream, wait_s: float) -> float:
+    """Returns how long to wait the next time."""
+    stream.start_over()
+    await asyncio.sleep(wait_s)
+    return min(wait_s * 2, _LONGEST_WAIT_S)
 
 
 def _read_edges(connection: Connection[Any]) -> list[str]:

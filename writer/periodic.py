@@ -14,7 +14,7 @@ log = logging.getLogger("writer")
 async def every(interval_s: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Until cancelled. Trouble with a server is said once, when it begins and when it ends."""
     in_trouble = False
-    while True:
+    while not is_cancelled():
         try:
             await work()
             if in_trouble:
@@ -26,4 +26,12 @@ async def every(interval_s: float, name: str, work: Callable[[], Awaitable[None]
             in_trouble = True
         except Exception:
             log.exception("%s failed", name)
-        await asyncio.sleep(interval_s)
+        if not is_cancelled():
+            await asyncio.sleep(interval_s)
+
+
+def is_cancelled() -> bool:
+    """Whether this task was told to end: redis-py takes a cancellation for trouble with the
+    server while it connects, and goes on."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -22,7 +22,7 @@ from tests.writer_world import (
 from writer.app import Writer, running_writer
 from writer.migrate import upgrade
 from writer.prepare import Entry
-from writer.stream import GROUP, stream_key
+from writer.stream import GROUP, Stream, stream_key
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +136,29 @@ async def test_entries_of_a_dead_writer_are_claimed_by_another(world: str, prima
     async with running_writer(writer_settings(world, primary, writer_claim_after_s=0.3)):
         await until_emptied(primary)
     assert len(standing(world)) == 2
+
+
+async def test_a_writer_that_has_ended_is_not_ready(world: str, primary: str) -> None:
+    async with running_writer(writer_settings(world, primary)) as writer:
+        await until(lambda: bool(writer.readiness()["ready"]), "it gets ready")
+    assert not writer.readiness()["ready"]
+
+
+async def test_a_reader_that_broke_begins_again(
+    world: str, primary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, faults = Stream.read, [ValueError()]
+
+    async def break_once(self: Stream, block_ms: int) -> None:
+        if faults:
+            raise faults.pop()
+        await read(self, block_ms)
+
+    monkeypatch.setattr(Stream, "read", break_once)
+    await send(primary, FakeEdge().entry([envelope()]))
+    async with running_writer(writer_settings(world, primary)):
+        await until_emptied(primary)
+    assert len(standing(world)) == 1
 
 
 async def test_two_writers_side_by_side_store_each_event_once(world: str, primary: str) -> None:

@@ -6,19 +6,32 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from infrastructure.local.ports import free_ports
-from tests.writer_world import SEAL_KEY, SIGNING_KEY, put_edge, put_site
+from infrastructure.local.redis_server import RedisServer
+from tests.writer_world import (
+    SEAL_KEY,
+    SIGNING_KEY,
+    FakeEdge,
+    envelope,
+    put_edge,
+    put_site,
+    standing,
+)
 
 
 @contextmanager
-def started(module: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    module: str, environment: dict[str, str], *instead: str
+) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, *(instead or ("-m", module))],
         env={**inherited, **environment},
         cwd=Path(__file__).resolve().parents[2],
         stderr=subprocess.PIPE,
@@ -84,3 +97,33 @@ def test_a_missing_setting_is_named(database: str, primary: str) -> None:
         assert process.wait(20) == 2
         assert process.stderr is not None
         assert b"MILLRACE_SEAL_KEYS is not set" in process.stderr.read()
+
+
+DYING = """
+import sys
+import writer.__main__
+import writer.consume
+writer.consume._count = lambda outcomes: [].pop()
+sys.exit(writer.__main__.main())
+"""
+
+
+@pytest.mark.parametrize("is_primary_lost", [False, True])
+def test_a_writer_whose_consumer_died_ends_and_says_so_with_its_exit_code(
+    database: str, redis_server: Callable[..., RedisServer], is_primary_lost: bool
+) -> None:
+    put_site(database)
+    put_edge(database)
+    [port] = free_ports(1)
+    primary = redis_server()
+    environment = settings(database, primary.url, port)
+    with started("writer", environment, "-c", DYING) as process:
+        wait_until_ready(port, process)
+        with primary.client() as client:
+            client.xadd("ingest:e1", dict(FakeEdge().entry([envelope()]).fields))
+        if is_primary_lost:
+            primary.stop()
+        assert process.wait(60) == 1
+        assert process.stderr is not None
+        assert "has died" in process.stderr.read().decode()
+    assert len(standing(database)) == 1
