@@ -6,6 +6,11 @@ from edge.origins import Origins, origin_host
 from shared.snapshot import KeyRules, SiteRules, Snapshot
 
 
+_MAX_ORIGIN = 300
+_MAX_HOST = 253
+"""The longest name that DNS knows, in characters."""
+
+
 class Site:
     """One site's rules. ``name`` is its key as the snapshot writes it, in lower case."""
 
@@ -30,8 +35,11 @@ class Rules:
 
     def site_of_origin(self, origin: str) -> Site | None:
         """The site whose own page this is: its domain, or the nearest above it."""
+        # Every name above a host is looked up: one without end would take quadratic time.
+        if len(origin) > _MAX_ORIGIN:
+            return None
         host = origin_host(origin) or ""
-        while host:
+        while host and len(host) <= _MAX_HOST:
             if host in self.sites:
                 return self.sites[host]
             host = host.partition(".")[2]

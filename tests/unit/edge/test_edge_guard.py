@@ -1,5 +1,7 @@
 """Who may send: origins, keys, addresses, rates and deliberate drops."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,17 @@ async def test_a_site_may_waive_do_not_track_for_its_own_pages_alone(edge: EdgeU
     assert elsewhere.headers["x-millrace-dropped"] == "dnt"
 
 
+async def test_an_endless_origin_is_no_sites_and_costs_nothing(edge: EdgeUnderTest) -> None:
+    edge.use(snapshot(2, sites=(SiteRules(SITE, honour_dnt=False),)))
+    rules = edge.worker.guard.rules
+    assert rules is not None
+    began = time.process_time()
+    assert rules.site_of_origin("http://" + "a." * 500_000 + SITE) is None
+    assert time.process_time() - began < 0.1
+    assert rules.site_of_origin("https://" + "a." * 130 + SITE) is None
+    assert rules.site_of_origin("https://" + "a." * 100 + SITE) is not None
+
+
 async def test_a_dropped_body_is_bounded_all_the_same(edge: EdgeUnderTest) -> None:
     assert (await edge.post(b"x" * 70_000, dnt="1")).status == 413
 
@@ -227,6 +240,47 @@ async def test_a_new_snapshot_gives_a_noisy_site_no_fresh_rate(edge: EdgeUnderTe
     assert 429 in await _statuses(edge, 20, "203.0.113.1")
     edge.use(snapshot(3, sites=(SiteRules(SITE, events_per_s=1),)))
     assert await _statuses(edge, 1, "203.0.113.1") == [429]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"not json", {}),
+        (b"{}", {}),
+        (b'{"site":"stranger.example","url":"https://shop.example/"}', {}),
+        (json.dumps(BEACON).encode(), {"origin": "https://other.example"}),
+        (json.dumps(BEACON).encode(), {"dnt": "1"}),
+        (b"x" * 70_000, {}),
+        (b"", {"content-type": "text/html"}),
+        (b"", {"authorization": "Basic x"}),
+    ],
+)
+async def test_what_is_not_taken_uses_up_the_rate_of_its_address_too(
+    edge: EdgeUnderTest, body: bytes, headers: dict[str, str]
+) -> None:
+    edge.use(snapshot(2, per_address_events_per_s=2))
+    answers = [await edge.post(body, **headers) for _ in range(10)]
+    assert answers[0].status != 429
+    assert answers[-1].status == 429
+
+
+async def test_an_excluded_network_uses_up_its_rate_too(edge: EdgeUnderTest) -> None:
+    sites = (SiteRules(SITE, excluded=("192.0.2.0/24",)),)
+    edge.use(snapshot(2, sites=sites, per_address_events_per_s=2))
+    assert {(await edge.post()).status for _ in range(10)} == {202, 429}
+
+
+async def test_a_large_faulty_body_costs_more_than_a_small_one(edge: EdgeUnderTest) -> None:
+    edge.use(snapshot(2, per_address_events_per_s=20))
+    assert {(await edge.post(b"{")).status for _ in range(20)} == {400}
+    edge.use(snapshot(3, per_address_events_per_s=21))
+    assert 429 in {(await edge.post(b"[" + b" " * 500_000)).status for _ in range(5)}
+
+
+async def test_an_array_pays_for_its_faulty_events_as_well(edge: EdgeUnderTest) -> None:
+    edge.use(snapshot(2, per_address_events_per_s=20))
+    assert (await edge.post([BEACON, *[{}] * 99])).status == 202
+    assert (await edge.post()).status == 429
 
 
 async def test_keyed_calls_are_not_limited_by_address(edge: EdgeUnderTest) -> None:
