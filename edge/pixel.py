@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from edge.answers import Answer, cors, send_answer
+from edge.answers import Header, cors, send_answer
 from edge.body import MAX_SINGLE
 from edge.intake import Intake
 from shared.errors import Code, Refusal
@@ -25,10 +25,14 @@ class Pixel:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
         headers = dict(scope["headers"])
+        if scope["method"] == "HEAD":
+            # Whoever asks for the headers alone looks at nothing.
+            await _send_image(send, (), headers.get(b"origin"))
+            return
         answer = await self._intake.get(scope, _body(scope["query_string"], headers))
         origin = headers.get(b"origin")
         if answer.status == 202:
-            await _send_image(send, answer, origin)
+            await _send_image(send, answer.headers, origin)
         else:
             await send_answer(send, answer, origin)
 
@@ -51,9 +55,9 @@ def _read_query(query: bytes) -> list[tuple[str, str]]:
         raise Refusal(Code.BAD_VALUE, "the query cannot be read") from error
 
 
-async def _send_image(send: Send, answer: Answer, origin: bytes | None) -> None:
+async def _send_image(send: Send, more: tuple[Header, ...], origin: bytes | None) -> None:
     headers = [
-        *answer.headers,
+        *more,
         *cors(origin),
         (b"content-type", b"image/gif"),
         (b"content-length", b"%d" % len(GIF)),

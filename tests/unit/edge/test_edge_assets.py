@@ -65,6 +65,16 @@ async def test_a_pixel_is_answered_with_an_image_once_it_is_stored(
     )
 
 
+async def test_a_pixel_that_is_only_asked_about_is_not_counted(
+    edge: EdgeUnderTest, primary: str
+) -> None:
+    target = f"/pixel.gif?site={SITE}&url=https%3A%2F%2Fshop.example%2F"
+    answer = await edge.send("HEAD", target)
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/gif")
+    assert answer.headers["content-length"] == str(len(GIF))
+    assert stored_envelopes(primary) == []
+
+
 async def test_a_pixel_without_a_url_takes_the_page_it_stands_on(
     edge: EdgeUnderTest, primary: str
 ) -> None:
