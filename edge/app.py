@@ -96,7 +96,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _response(answer: Answer, request: Request) -> Response:
-    response = Response(answer.body or None, answer.status, media_type="application/json")
+    media_type = "application/json" if answer.body else None
+    response = Response(answer.body or None, answer.status, media_type=media_type)
     for name, value in (*answer.headers, *cors(_origin(request.scope))):
         response.headers[name.decode()] = value.decode("latin-1")
     return response
