@@ -5,7 +5,6 @@ from edge.limits import Rate
 from edge.origins import Origins, origin_host
 from shared.snapshot import KeyRules, SiteRules, Snapshot
 
-
 _MAX_ORIGIN = 300
 _MAX_HOST = 253
 """The longest name that DNS knows, in characters."""
