@@ -38,6 +38,7 @@ VERBS = {
     "owner": Verb("owner", "Add owners, reset their passwords."),
     "key": Verb("key", "Make and revoke API keys."),
     "edge": Verb("edge", "Register edges."),
+    "ledger": Verb("ledger", "Account for everything that was acknowledged."),
     "trace": Verb("trace", "Say where the event of a receipt is."),
     "replay": Verb("replay", "Read web server logs into a site."),
     "migrate": Verb("migrate", "Bring the database to this version's shape."),

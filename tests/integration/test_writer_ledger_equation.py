@@ -1,0 +1,199 @@
+"""The equation of the ledger: it holds wherever a batch is, and names what is gone."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import psycopg
+import pytest
+from click.testing import CliRunner
+from redis import Redis
+
+from infrastructure.cli import cli
+from shared.heartbeat import BootBeat, redis_key
+from shared.redis_connection import connect
+from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_edge, put_site
+from writer.ledger import Ledger
+from writer.ledger_equation import EdgeSums, read_edge
+from writer.ledger_fold import fold_batches
+from writer.prepare import Entry
+from writer.session import Session
+from writer.stream import stream_key
+
+pytestmark = pytest.mark.anyio
+
+
+class World:
+    """One edge whose heartbeats, stream and stored batches a test moves by hand."""
+
+    def __init__(
+        self, database: str, redis: Redis, ledger: Ledger, db: psycopg.Connection[Any]
+    ) -> None:
+        put_site(database)
+        put_edge(database)
+        self.pipe = Pipe(database)
+        self.redis = redis
+        self.ledger = ledger
+        self.db = db
+        self.edge = FakeEdge(boot=0xABC)
+        self.received = 0
+
+    def acknowledge(self, events: int = 1, **fields: Any) -> Entry:
+        """One batch that the edge has stored durably somewhere."""
+        self.received += events
+        return self.edge.entry([envelope(**fields) for _ in range(events)])
+
+    def send(self, entry: Entry) -> Any:
+        """Into the primary's stream; returns the id there."""
+        fields: dict[Any, Any] = dict(entry.fields)
+        return self.redis.xadd(stream_key("e1"), fields)
+
+    async def tell(self, low: int, **more: Any) -> None:
+        """A heartbeat, copied at once."""
+        counts = {"example.com": {"received": self.received, "dropped:dnt": 2}}
+        told = {"last_acked": self.edge.seq, "counted_to": self.edge.seq, "counts": counts, **more}
+        raw = msgspec.msgpack.encode(BootBeat(at=NOON, low=low, low_time=NOON, **told))
+        self.redis.hset(redis_key("e1"), f"{self.edge.boot:012x}", raw)
+        await self.ledger.copy_heartbeats()
+
+    def sums(self) -> EdgeSums:
+        return read_edge(self.db, self.redis, "e1")
+
+
+@asynccontextmanager
+async def made_world(database: str, primary: str) -> AsyncIterator[World]:
+    session, beats = Session(database, "test"), connect(primary, 5)
+    with (
+        Redis.from_url(primary) as redis,
+        psycopg.connect(database, autocommit=True) as db,
+    ):
+        world = World(database, redis, Ledger(session, beats), db)
+        yield world
+        world.pipe.close()
+    await beats.aclose()
+    await anyio.to_thread.run_sync(session.close)
+
+
+@pytest.fixture
+async def world(database: str, primary: str) -> AsyncIterator[World]:
+    async with made_world(database, primary) as made:
+        yield made
+
+
+def totals(sums: EdgeSums) -> tuple[int, int, int, int, int, int]:
+    """received, stored, duplicate, quarantined, in flight, spooled; edge drops left out."""
+    assert sums.dropped == ({"dnt": 2} if sums.dropped else {})
+    received = sums.received - sum(sums.dropped.values())
+    assert received == sums.stored + sums.duplicate + sums.quarantined + (
+        sums.in_flight + sums.spooled
+    )
+    rest = (sums.stored, sums.duplicate, sums.quarantined, sums.in_flight, sums.spooled)
+    return received, *rest
+
+
+async def test_it_holds_through_an_outage_its_drain_and_a_redelivery(world: World) -> None:
+    live, spooled, later = (world.acknowledge(n) for n in (1, 2, 3))
+    world.pipe.put(live)
+    await world.tell(1)
+    assert totals(world.sums()) == (6, 1, 0, 0, 0, 5)
+    drained = [world.send(spooled), world.send(later), world.send(spooled)]
+    assert totals(world.sums()) == (6, 1, 0, 0, 5, 0)
+    world.pipe.put(spooled)
+    assert totals(world.sums()) == (6, 3, 0, 0, 3, 0)
+    world.pipe.put(later, spooled, live)
+    world.redis.xdel(stream_key("e1"), *drained)
+    await world.tell(3)
+    assert fold_batches(world.db) == 3
+    world.pipe.put(later)
+    sums = world.sums()
+    assert (totals(sums), sums.holds) == ((6, 6, 0, 0, 0, 0), True)
+
+
+async def test_what_is_newer_than_the_heartbeat_is_received_too(world: World) -> None:
+    await world.tell(0)
+    stored, waiting = world.acknowledge(2), world.acknowledge(1)
+    world.pipe.put(stored)
+    world.send(waiting)
+    sums = world.sums()
+    assert (totals(sums), sums.holds) == ((3, 2, 0, 0, 1, 0), True)
+
+
+async def test_a_killed_worker_and_a_number_given_up_that_landed_leave_it_whole(
+    world: World,
+) -> None:
+    counted = world.acknowledge(1)
+    await world.tell(1)
+    uncounted, landed = world.acknowledge(2), world.edge.entry([envelope()])
+    world.pipe.put(counted, uncounted, landed)
+    closed = {"last_acked": 2, "counted_to": 1, "void": (3,), "ended": True}
+    world.received = 1
+    await world.tell(3, **closed)
+    before = world.sums()
+    assert fold_batches(world.db) == 3
+    assert world.sums() == before
+    assert (totals(before), before.holds) == ((4, 4, 0, 0, 0, 0), True)
+
+
+async def test_duplicates_and_quarantine_are_on_its_right_side_by_site(world: World) -> None:
+    same = client_id(1)
+    late = world.acknowledge(1, id=same, received_at=NOON + 9)
+    early = world.acknowledge(2, id=same)
+    poison = world.acknowledge(1, body=b"junk")
+    damaged = world.acknowledge(3)
+    world.pipe.put(late)
+    world.pipe.put(early, poison, damaged._replace(fields={**damaged.fields, b"body": b"?"}))
+    await world.tell(4)
+    sums = world.sums()
+    assert (totals(sums), sums.holds) == ((7, 1, 2, 4, 0, 0), True)
+    [site] = sums.sites
+    assert (site.received, site.stored, site.duplicate, site.quarantined) == (9, 1, 2, 1)
+    assert (site.under_way, site.dropped) == (3, {"dnt": 2})
+
+
+async def test_a_deleted_entry_makes_the_verb_exit_1_and_name_boot_and_number(
+    world: World, database: str, primary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MILLRACE_STATE", str(tmp_path))
+    monkeypatch.setenv("MILLRACE_POSTGRES_URL", database)
+    monkeypatch.setenv("MILLRACE_PRIMARY_URL", primary)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(cli, ["ledger", *words], prog_name="millrace")
+        return result.exit_code, result.output
+
+    stored, gone = world.acknowledge(1), world.acknowledge(2)
+    world.pipe.put(stored)
+    entry_id = world.send(gone)
+    await world.tell(2)
+    code, output = run()
+    assert (code, "The equation holds." in output) == (0, True), output
+    world.redis.xdel(stream_key("e1"), entry_id)
+    code, output = run()
+    assert code == 1
+    assert "e1, boot 000000000abc, numbers 2 (2 events): acknowledged, and nowhere" in output
+    code, output = run("--json", "--edge", "e1")
+    [found] = json.loads(output)["edges"]
+    assert (code, found["holds"], found["missing"][0]["numbers"]) == (1, False, [[2, 2]])
+    assert run("--edge", "nobody") == (1, "Error: There is no edge nobody: `edge list` shows them"
+        " all.\n")  # fmt: skip
+
+
+async def test_events_that_the_edge_counted_and_no_batch_holds_break_it(world: World) -> None:
+    world.pipe.put(world.acknowledge(2))
+    world.received += 1
+    await world.tell(1)
+    [missing] = world.sums().missing
+    assert (missing.events, missing.why) == (1, "the edge counted other events than are there")
+
+
+async def test_outcomes_that_do_not_add_up_break_it(world: World) -> None:
+    world.pipe.put(world.acknowledge(2))
+    await world.tell(1)
+    world.db.execute("update ledger_count set events = events - 1")
+    [missing] = world.sums().missing
+    assert missing.why == "the outcomes of events do not add up to the stored batches"

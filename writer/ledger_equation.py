@@ -1,0 +1,310 @@
+"""The equation of the ledger: received = stored + duplicate + dropped + quarantined + in flight +
+spooled, and the numbers that are missing where it does not hold.
+
+It is read in the direction of flow: what the edges say, then the streams, then the database. So a
+batch on its way may be seen twice and is never overlooked; it counts once, by (boot, seq), where
+it got furthest.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from psycopg import Connection, IsolationLevel
+from redis import Redis
+
+from shared.batch import DamagedBatch, Header, read_header
+from writer.ledger_counts import DROPPED, DUPLICATE, QUARANTINED, STORED
+from writer.ledger_fold import Ranges, read_asides
+from writer.stream import stream_key
+
+RECEIVED = "received"
+_TRIES = 5
+_PAGE = 500
+
+_TOLD = """
+SELECT boot, low, last_acked, counted_to, void FROM boot WHERE edge = %s
+"""
+_TOLD_COUNTS = """
+SELECT boot, site, outcome, events FROM edge_count
+WHERE edge = %s AND (outcome = 'received' OR starts_with(outcome, 'dropped:'))
+"""
+_FOLDED = """
+SELECT boot, stored, folded_events, uncounted_events FROM boot WHERE edge = %s
+"""
+_BATCHES = "SELECT boot, seq, n FROM batch WHERE edge = %s"
+_COUNTS = "SELECT boot, site, outcome, events FROM ledger_count WHERE edge = %s"
+
+Span = tuple[int, int]
+"""First and last of some numbers in a row."""
+
+
+class Told(NamedTuple):
+    """What a boot said of itself in its last heartbeat."""
+
+    low: int = 0
+    last_acked: int = 0
+    counted_to: int = 0
+    void: Ranges = Ranges()
+
+    def counts(self, seq: int) -> bool:
+        """Whether the events of a number are among those that the boot has counted."""
+        return seq <= self.counted_to and not any(seq in part for part in self.void)
+
+
+class Kept(NamedTuple):
+    """What the database has of a boot. ``batches``: events by number, of those not folded."""
+
+    stored: Ranges
+    folded: int
+    uncounted: int
+    batches: dict[int, int]
+    outcomes: int
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """Acknowledged numbers of a boot that are nowhere, as (first, last), or what else is wrong."""
+
+    boot: str
+    numbers: tuple[Span, ...]
+    events: int | None
+    why: str
+
+
+class SiteSums(msgspec.Struct, frozen=True):
+    """Events of a site. ``under_way``: spooled, in flight, or set aside unopened."""
+
+    site: str
+    received: int
+    stored: int
+    duplicate: int
+    dropped: dict[str, int]
+    quarantined: int
+    under_way: int
+
+
+class EdgeSums(msgspec.Struct, frozen=True):
+    """Events of an edge, as of its last heartbeat and newer where something newer was seen."""
+
+    edge: str
+    last_heard: str | None
+    received: int
+    stored: int
+    duplicate: int
+    dropped: dict[str, int]
+    quarantined: int
+    in_flight: int
+    spooled: int
+    missing: tuple[Missing, ...]
+    sites: tuple[SiteSums, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+
+class BootSums(NamedTuple):
+    """Events of a boot that only numbers tell of."""
+
+    received: int
+    in_flight: int
+    aside: int
+    spooled: int
+    missing: tuple[Missing, ...]
+
+
+def read_edge(connection: Connection[Any], redis: Redis, edge: str) -> EdgeSums:
+    """The equation of one edge, on an autocommit connection. Raises psycopg.Error, RedisError."""
+    for _ in range(_TRIES):
+        told, counted, heard = _read_told(connection, edge)
+        waiting = _read_stream(redis, edge)
+        kept, outcomes, asides = _read_kept(connection, edge)
+        if not any(_is_ahead(kept[boot].stored, told.get(boot, Told())) for boot in kept):
+            break
+    boots = [
+        balance(
+            boot,
+            told.get(boot, Told()),
+            sum(n for (b, _, what), n in counted.items() if (b, what) == (boot, RECEIVED)),
+            kept.get(boot, Kept(Ranges(), 0, 0, {}, 0)),
+            {h.seq: h.n for h in waiting if h.boot == boot},
+            {h.seq: h.n for h in asides if h.boot == boot},
+        )
+        for boot in sorted({*told, *kept, *(h.boot for h in (*waiting, *asides))})
+    ]
+    return _sum_up(edge, heard, boots, counted, outcomes)
+
+
+def balance(
+    boot: int,
+    told: Told,
+    received: int,
+    kept: Kept,
+    waiting: dict[int, int],
+    asides: dict[int, int],
+) -> BootSums:
+    """One boot. ``waiting`` and ``asides``: events by number, in the stream and set aside whole."""
+    asides = {seq: n for seq, n in asides.items() if not _is_stored(kept, seq)}
+    waiting = {
+        seq: n for seq, n in waiting.items() if seq not in asides and not _is_stored(kept, seq)
+    }
+    beside = [*kept.batches.items(), *waiting.items(), *asides.items()]
+    newer = kept.uncounted + sum(n for seq, n in beside if not told.counts(seq))
+    found = kept.folded + sum(n for _, n in beside)
+    known = [*_spans(kept.stored), *_spans(told.void), *((seq, seq) for seq, _ in beside)]
+    held = gaps(known, told.low + 1, told.last_acked)
+    rest = received + newer - found
+    missing = _missing(f"{boot:012x}", told, known, rest, held, kept)
+    spooled = max(rest, 0) if held else 0
+    sums = (received + newer, sum(waiting.values()), sum(asides.values()))
+    return BootSums(*sums, spooled, tuple(missing))
+
+
+def gaps(known: Iterable[Span], first: int, last: int) -> list[Span]:
+    """The numbers from first to last that are in none of the spans."""
+    found: list[Span] = []
+    for begin, end in sorted(known):
+        if begin > last:
+            break
+        if begin > first:
+            found.append((first, begin - 1))
+        first = max(first, end + 1)
+    return [*found, (first, last)] if first <= last else found
+
+
+def _missing(
+    boot: str, told: Told, known: list[Span], rest: int, held: list[Span], kept: Kept
+) -> Iterable[Missing]:
+    nowhere = tuple(gaps(known, 1, told.low))
+    if nowhere:
+        yield Missing(boot, nowhere, None if held else rest, "acknowledged, and nowhere")
+    elif rest < sum(last - first + 1 for first, last in held) or (rest and not held):
+        yield Missing(boot, tuple(held), rest, "the edge counted other events than are there")
+    stored = kept.folded + sum(kept.batches.values())
+    if stored != kept.outcomes:
+        why = "the outcomes of events do not add up to the stored batches"
+        yield Missing(boot, (), stored - kept.outcomes, why)
+
+
+def _is_stored(kept: Kept, seq: int) -> bool:
+    return seq in kept.batches or any(seq in part for part in kept.stored)
+
+
+def _is_ahead(stored: Ranges, told: Told) -> bool:
+    """Whether something was folded since the boot was looked at: what was told is too old then."""
+    return any(last > told.low for _, last in _spans(stored))
+
+
+def _spans(ranges: Ranges) -> list[Span]:
+    return [(part.lower or 0, (part.upper or 0) - 1) for part in ranges]
+
+
+_Counted = Counter[tuple[int, str, str]]
+"""Events by (boot, site, outcome)."""
+
+
+def _read_told(
+    connection: Connection[Any], edge: str
+) -> tuple[dict[int, Told], _Counted, str | None]:
+    with _one_look(connection):
+        boots = connection.execute(_TOLD, (edge,)).fetchall()
+        counts = connection.execute(_TOLD_COUNTS, (edge,)).fetchall()
+        heard = connection.execute("SELECT last_heard FROM edge WHERE edge = %s", (edge,))
+        [last_heard] = heard.fetchone() or (None,)
+    told = {boot: Told(*rest) for boot, *rest in boots}
+    counted = Counter({(boot, site, outcome): n for boot, site, outcome, n in counts})
+    return told, counted, last_heard and last_heard.isoformat()
+
+
+def _read_stream(redis: Redis, edge: str) -> list[Header]:
+    found: list[Header] = []
+    after = "-"
+    while True:
+        page: Any = redis.xrange(stream_key(edge), min=after, count=_PAGE)
+        for _, fields in page:
+            try:
+                found.append(read_header(fields))
+            except DamagedBatch:
+                continue
+        if len(page) < _PAGE:
+            return found
+        after = "(" + page[-1][0].decode()
+
+
+def _read_kept(
+    connection: Connection[Any], edge: str
+) -> tuple[dict[int, Kept], _Counted, list[Header]]:
+    batches: dict[int, dict[int, int]] = defaultdict(dict)
+    with _one_look(connection):
+        folded = connection.execute(_FOLDED, (edge,)).fetchall()
+        for boot, seq, n in connection.execute(_BATCHES, (edge,)):
+            batches[boot][seq] = n
+        counts = connection.execute(_COUNTS, (edge,)).fetchall()
+        asides = read_asides(connection, edge)
+    outcomes = Counter({(boot, site, outcome): n for boot, site, outcome, n in counts})
+    decided: Counter[int] = Counter()
+    for (boot, _, _), n in outcomes.items():
+        decided[boot] += n
+    nothing: tuple[Ranges, int, int] = (Ranges(), 0, 0)
+    ranges = {boot: (stored, events, newer) for boot, stored, events, newer in folded}
+    kept = {
+        boot: Kept(*ranges.get(boot, nothing), batches.get(boot, {}), decided[boot])
+        for boot in {*ranges, *batches, *decided}
+    }
+    return kept, outcomes, asides
+
+
+def _one_look(connection: Connection[Any]) -> Any:
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    return connection.transaction()
+
+
+def _sum_up(
+    edge: str, heard: str | None, boots: list[BootSums], counted: _Counted, outcomes: _Counted
+) -> EdgeSums:
+    told, ours = _by_outcome(counted), _by_outcome(outcomes)
+    at_edge = _reasons(told)
+    sites = sorted({site for _, site, _ in [*counted, *outcomes]})
+    return EdgeSums(
+        edge=edge,
+        last_heard=heard,
+        received=sum(boot.received for boot in boots) + sum(at_edge.values()),
+        stored=ours[STORED],
+        duplicate=ours[DUPLICATE],
+        dropped=dict(sorted((at_edge + _reasons(ours)).items())),
+        quarantined=ours[QUARANTINED] + sum(boot.aside for boot in boots),
+        in_flight=sum(boot.in_flight for boot in boots),
+        spooled=sum(boot.spooled for boot in boots),
+        missing=tuple(one for boot in boots for one in boot.missing),
+        sites=tuple(_sum_site(site, counted, outcomes) for site in sites),
+    )
+
+
+def _sum_site(site: str, counted: _Counted, outcomes: _Counted) -> SiteSums:
+    told = _by_outcome({key: n for key, n in counted.items() if key[1] == site})
+    ours = _by_outcome({key: n for key, n in outcomes.items() if key[1] == site})
+    under_way = max(0, told[RECEIVED] - ours.total())
+    return SiteSums(
+        site=site,
+        received=ours.total() + under_way + _reasons(told).total(),
+        stored=ours[STORED],
+        duplicate=ours[DUPLICATE],
+        dropped=dict(sorted((_reasons(told) + _reasons(ours)).items())),
+        quarantined=ours[QUARANTINED],
+        under_way=under_way,
+    )
+
+
+def _by_outcome(counts: dict[tuple[int, str, str], int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (_, _, outcome), n in counts.items():
+        found[outcome] += n
+    return found
+
+
+def _reasons(counts: Counter[str]) -> Counter[str]:
+    return Counter(
+        {name.removeprefix(DROPPED): n for name, n in counts.items() if name.startswith(DROPPED)}
+    )
