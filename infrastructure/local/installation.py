@@ -1,13 +1,14 @@
 """What a local installation keeps between runs: its passwords, its keys and its ports."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
 import msgspec
 
 from infrastructure.local.folders import make_folder
-from infrastructure.local.ports import check_free, free_ports
+from infrastructure.local.ports import Wanted, check_free, free_ports, read_port
 from infrastructure.local.stack import StackPlan, fresh_plan
 from infrastructure.manifest import Manifest
 from shared.keys import new_seal_key, new_signing_key, public_seal_key, public_signing_key
@@ -66,18 +67,32 @@ def read_installation(folder: Path) -> Installation | None:
     return msgspec.json.decode(path.read_bytes(), type=Installation) if path.exists() else None
 
 
-def open_installation(folder: Path, manifest: Manifest, *, free: bool = False) -> Installation:
+def open_installation(
+    folder: Path, manifest: Manifest, environment: Mapping[str, str], *, free: bool = False
+) -> Installation:
     """What was kept in `folder`, or a new one, kept from now on; its ports are free now.
 
-    `free`: ports of our own choosing. The servers' ports are always chosen, and chosen anew when
-    another program has taken one in the meantime. Raises Problem for a taken standard port.
+    Ports that `environment` names stand; `free`: the others are of our own choosing. The servers'
+    ports are always chosen, and chosen anew when another program has taken one in the meantime.
+    Raises Problem for a port that is taken or is none.
     """
     kept = read_installation(folder) or new_installation({})
-    ports = chosen_ports(manifest) if free else standard_ports(manifest)
-    check_free({_owner(manifest, setting): number for setting, number in ports.items()})
+    given = _given_ports(manifest, environment)
+    ports = {**(chosen_ports(manifest) if free else standard_ports(manifest)), **given}
+    check_free(
+        [
+            Wanted(number, _owner(manifest, setting), setting, is_given=setting in given)
+            for setting, number in ports.items()
+        ]
+    )
     current = msgspec.structs.replace(kept, ports=ports, stack=kept.stack.with_free_ports())
     _write(folder, current)
     return current
+
+
+def _given_ports(manifest: Manifest, environment: Mapping[str, str]) -> dict[str, int]:
+    names = [port.setting for port in manifest.ports if port.setting in environment]
+    return {name: read_port(name, environment[name]) for name in names}
 
 
 def _owner(manifest: Manifest, setting: str) -> str:

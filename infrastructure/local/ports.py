@@ -1,6 +1,8 @@
 """Free ports, and ports that somebody else holds."""
 
 import socket
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from infrastructure.problem import Problem
 
@@ -33,11 +35,37 @@ def is_taken(port: int, host: str = "127.0.0.1") -> bool:
     return False
 
 
-def check_free(wanted: dict[str, int]) -> None:
-    """Problem naming the first of `wanted` (who → port) that another program holds."""
-    for who, port in wanted.items():
-        if is_taken(port):
+class Wanted(NamedTuple):
+    """A port, for whom, and the setting that changes it; `is_given`: the user has set it."""
+
+    port: int
+    who: str
+    setting: str
+    is_given: bool = False
+
+
+def check_free(ports: Iterable[Wanted]) -> None:
+    """Problem naming the first that another program, or another of them, holds."""
+    seen: dict[int, Wanted] = {}
+    for wanted in ports:
+        other = seen.setdefault(wanted.port, wanted)
+        if other is not wanted:
             raise Problem(
-                f"Port {port}, wanted for {who}, is taken by another program: "
-                "stop that one, or add --free-ports to let Millrace choose others."
+                f"Port {wanted.port} is wanted for {other.who} and for {wanted.who}: "
+                f"set {wanted.setting} to another number."
             )
+        if is_taken(wanted.port):
+            way_out = "add --free-ports to let Millrace choose others"
+            if wanted.is_given:
+                way_out = f"put another number in {wanted.setting}"
+            raise Problem(
+                f"Port {wanted.port}, wanted for {wanted.who}, is taken by another program: "
+                f"stop that one, or {way_out}."
+            )
+
+
+def read_port(setting: str, text: str) -> int:
+    """The number that `setting` holds. Raises Problem when it is no port's."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 65_535:
+        raise Problem(f"{setting} is no port: it holds {text!r}, and takes 1 to 65535.")
+    return int(text)

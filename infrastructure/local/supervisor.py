@@ -37,7 +37,7 @@ def supervise(folder: Path, *, free_ports: bool) -> None:
 
 def _product(folder: Path, free_ports: bool) -> Product:
     manifest = read_manifest()
-    installation = open_installation(folder, manifest, free=free_ports)
+    installation = open_installation(folder, manifest, os.environ, free=free_ports)
     stack = local_stack(folder, installation.stack, os.environ)
     return make_product(folder, installation, stack, changes=given_settings(), manifest=manifest)
 

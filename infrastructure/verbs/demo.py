@@ -61,7 +61,7 @@ def command(once: bool, free_ports: bool, rate: float) -> None:
 def _product(folder: Path, free: bool) -> Iterator[tuple[Product, Installation, int]]:
     """Everything running, with the owner and the site in it."""
     manifest = read_manifest()
-    installation = open_installation(folder, manifest, free=free)
+    installation = open_installation(folder, manifest, os.environ, free=free)
     stack = local_stack(folder, installation.stack, os.environ)
     # The made-up visitors have addresses of their own, in X-Forwarded-For.
     changes = {"MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32", **given_settings()}

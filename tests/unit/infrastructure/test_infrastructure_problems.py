@@ -11,14 +11,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infrastructure.cli import cli
+from infrastructure.local import debian
 from infrastructure.local import server_programs as programs
 from infrastructure.local.account import Account
 from infrastructure.local.apt_sources import Source
 from infrastructure.local.cache import cached
-from infrastructure.local.debian import Wanted, unpack
+from infrastructure.local.debian import unpack
 from infrastructure.local.folders import CHECKOUT
 from infrastructure.local.installation import open_installation
-from infrastructure.local.ports import check_free, free_ports
+from infrastructure.local.ports import Wanted, check_free, free_ports
 from infrastructure.local.server_programs import ServerPrograms
 from infrastructure.manifest import Manifest, ManifestPort, ServiceEntry, read_manifest
 from infrastructure.problem import Problem
@@ -34,21 +35,60 @@ def test_a_taken_port_names_who_wanted_it_and_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Problem, match=rf"Port {port}, wanted for the edge.*--free-ports"):
-            check_free({"the edge": port})
+            check_free([Wanted(port, "the edge", "MILLRACE_EDGE_PORT")])
 
 
 def test_an_installation_is_not_opened_on_taken_ports(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         manifest = _with_edge_port(taken.getsockname()[1])
         with pytest.raises(Problem, match="MILLRACE_EDGE_PORT"):
-            open_installation(tmp_path, manifest)
-        kept = open_installation(tmp_path, manifest, free=True)
+            open_installation(tmp_path, manifest, {})
+        kept = open_installation(tmp_path, manifest, {}, free=True)
         assert kept.ports["MILLRACE_EDGE_PORT"] != taken.getsockname()[1]
 
 
+def test_ports_of_the_environment_are_taken_and_the_addresses_follow(tmp_path: Path) -> None:
+    edge, api, live, ops = free_ports(4)
+    given = {
+        "MILLRACE_EDGE_PORT": str(edge),
+        "MILLRACE_API_PORT": str(api),
+        "MILLRACE_REALTIME_PORT": str(live),
+        "MILLRACE_WRITER_PORT": str(ops),
+    }
+    for free in (False, True):
+        manifest = _with_edge_port(free_ports(1)[0])
+        opened = open_installation(tmp_path, manifest, given, free=free)
+        settings = opened.settings()
+        assert given.items() <= settings.items()
+        assert settings["MILLRACE_EDGE_URL"] == f"http://127.0.0.1:{edge}"
+        assert settings["MILLRACE_API_URL"] == f"http://127.0.0.1:{api}"
+        assert settings["MILLRACE_LIVE_URL"] == f"ws://127.0.0.1:{live}/live"
+
+
+def test_a_taken_port_of_the_environment_names_its_setting_as_the_way_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = {"MILLRACE_EDGE_PORT": str(taken.getsockname()[1])}
+        with pytest.raises(Problem, match="another number in MILLRACE_EDGE_PORT") as problem:
+            open_installation(tmp_path, read_manifest(), given, free=True)
+    assert "--free-ports" not in str(problem.value)
+
+
+@pytest.mark.parametrize("text", ["none", "0", "65536", "", "4001.5"])
+def test_a_port_that_is_none_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Problem, match="MILLRACE_API_PORT is no port"):
+        open_installation(tmp_path, read_manifest(), {"MILLRACE_API_PORT": text}, free=True)
+
+
+def test_one_port_for_two_is_said_before_anything_starts(tmp_path: Path) -> None:
+    port = str(free_ports(1)[0])
+    given = {"MILLRACE_API_PORT": port, "MILLRACE_REALTIME_PORT": port}
+    with pytest.raises(Problem, match=rf"{port} is wanted for the api .* and for the realtime"):
+        open_installation(tmp_path, read_manifest(), given, free=True)
+
+
 def test_an_installation_keeps_its_secrets_in_a_file_only_its_owner_reads(tmp_path: Path) -> None:
-    first = open_installation(tmp_path, read_manifest(), free=True)
-    again = open_installation(tmp_path, read_manifest(), free=True)
+    first = open_installation(tmp_path, read_manifest(), {}, free=True)
+    again = open_installation(tmp_path, read_manifest(), {}, free=True)
     assert (first.signing_key, first.stack) == (again.signing_key, again.stack)
     assert (tmp_path / "installation.json").stat().st_mode & 0o777 == 0o600
     assert first.stack.redis_password not in repr(first.stack)
@@ -94,7 +134,7 @@ def test_a_mirror_out_of_reach_says_to_check_the_network(
     cache.mkdir()
     (cache / "servers").mkdir()
     with pytest.raises(Problem, match=r"Redis cannot be fetched .*check the network"):
-        unpack(Wanted("Redis", ["redis-server"], [source]), cache / "servers")
+        unpack(debian.Wanted("Redis", ["redis-server"], [source]), cache / "servers")
     assert not (cache / "servers.apt").exists()
 
 
