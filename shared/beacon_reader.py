@@ -5,26 +5,26 @@ event by event and field by field, to say what is wrong with it.
 """
 
 import re
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
-from shared.beacon import Beacon, Caller, fault_of
+from shared.beacon import Beacon, Caller, fault_of, is_plainly_sound
 from shared.errors import Code, Fault, Refusal
 
 MAX_EVENTS = 100
 MAX_DEPTH = 32
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True):
     """``beacons``: the sound ones, in order. ``taken``: their places in the request, None when
     all are sound. ``events``: events in the request. ``ignored``: unknown fields, sorted."""
 
     beacons: list[Beacon]
     taken: list[int] | None
     events: int
-    faults: list[Fault]
-    ignored: tuple[str, ...]
+    faults: list[Fault] = []
+    ignored: tuple[str, ...] = ()
 
 
 _one = msgspec.json.Decoder(Beacon)
@@ -50,11 +50,17 @@ def read(body: bytes, caller: Caller) -> Reading:
     if b"\\" in body:
         body = _ESCAPE.sub(_replace_unstorable, body)
     try:
-        beacons = _many.decode(body) if _is_array(body) else [_one.decode(body)]
+        if body.startswith(b"{"):
+            beacon = _one.decode(body)
+            if is_plainly_sound(beacon):
+                return Reading([beacon], None, 1)
+            beacons = [beacon]
+        else:
+            beacons = _many.decode(body) if _is_array(body) else [_one.decode(body)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_slowly(body, caller)
     if 0 < len(beacons) <= MAX_EVENTS and _all_sound(beacons, caller):
-        return Reading(beacons, None, len(beacons), [], ())
+        return Reading(beacons, None, len(beacons))
     return _read_slowly(body, caller)
 
 
