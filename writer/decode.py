@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from nacl.public import PrivateKey
@@ -68,14 +69,15 @@ def _counts(sealed: Sealed) -> list[int]:
 
 
 def read_drafts(sealed: Sealed, book: SiteBook) -> list[Draft | Unfit]:
-    """Every event of a batch, in order. Raises DamagedBatch where they are not ``n``."""
+    """Every event of a batch, in order. Raises DamagedBatch where they are not as many as told."""
     found: list[Draft | Unfit] = []
     header = sealed.header
     batch = _Numbered(header, receipt.counted(header.boot, header.seq, 0))
     for envelope, count in zip(sealed.envelopes, _counts(sealed), strict=True):
-        found += _read_envelope(batch, envelope, count, book)
-    if len(found) != header.n:
-        raise DamagedBatch(BAD_COUNT)
+        events = _read_envelope(batch, envelope, count, book)
+        if len(events) != count:
+            raise DamagedBatch(BAD_COUNT)
+        found += events
     return found
 
 
@@ -200,6 +202,13 @@ def _draft(
     )
 
 
+def one_spelling(ip: str) -> str:
+    """Of an address that its sender may spell in many ways: one visitor has one."""
+    address = ip_address(ip.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
 def _keyed_draft(
     batch: _Numbered,
     envelope: Envelope,
@@ -212,7 +221,8 @@ def _keyed_draft(
     """The same of a keyed call, whose connection and headers are those of somebody's server."""
     draft = _draft(batch, envelope, k, taken, beacon, site, settings)
     draft.ts = happened_at(beacon, envelope.received_at, True)
-    draft.ip, draft.user_agent, draft.accept = beacon.ip or "", beacon.user_agent or "", ""
+    draft.ip = one_spelling(beacon.ip) if beacon.ip else ""
+    draft.user_agent, draft.accept = beacon.user_agent or "", ""
     if beacon.id is not None and beacon.ts is not None:
         draft.is_derived, draft.event_id = True, receipt.derived(envelope.site, beacon.id)
     return draft

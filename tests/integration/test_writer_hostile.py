@@ -83,6 +83,11 @@ HOSTILE = {
     "an array of more than told": forged(
         {}, envelope(body=msgspec.json.encode([{"site": "example.com", "name": "x"}] * 3))
     ),
+    "one envelope more, another fewer than told": forged(
+        {"n": 4},
+        envelope(body=msgspec.json.encode([{"site": "example.com", "name": "x"}] * 3)),
+        placed(2, body=msgspec.json.encode([{"site": "example.com", "name": "y"}])),
+    ),
     "low of 64 bits": forged({"low": 1 << 63}, envelope()),
     "void of 64 bits": forged({"void": (1 << 63,)}, envelope()),
     "nested without end": forged({}, plain=b"\x91" * 100_000 + b"\xc0"),

@@ -112,6 +112,24 @@ def test_a_keyed_event_is_about_whom_it_names(database: str, site: int, pipe: Pi
     assert found == [("nobody", False, None, ""), ("named", True, "^curl", "")]
 
 
+def test_a_visitor_is_one_however_the_address_is_spelt(
+    database: str, site: int, pipe: Pipe
+) -> None:
+    key = new_api_key()
+    put_key(database, key, site)
+    event = {"site": "example.com", "url": "https://example.com/"}
+    for ips in (
+        ("2001:DB8:0:0::1", "2001:db8::1", "2001:0db8::0001"),
+        ("198.51.100.1", "::ffff:198.51.100.1", "::FFFF:c633:6401"),
+    ):
+        pipe.put(
+            FakeEdge().entry(
+                [envelope(key=key, body=msgspec.json.encode({**event, "ip": ip})) for ip in ips]
+            )
+        )
+    assert rows(database, "select count(*), count(distinct visitor) from events") == [(6, 2)]
+
+
 def test_a_time_too_far_back_is_set_aside_without_the_import_scope(
     database: str, site: int, pipe: Pipe
 ) -> None:

@@ -37,7 +37,7 @@ _BY_CHANNEL: dict[str, dict[str, str]] = {
         "Bilibili": "bilibili.com",
     },
     SEARCH: {
-        "Google": "google com.google.android.googlequicksearchbox",
+        "Google": "google google.com com.google.android.googlequicksearchbox",
         "Bing": "bing.com cn.bing.com bing",
         "DuckDuckGo": "duckduckgo.com duckduckgo",
         "Yahoo!": "search.yahoo.com yahoo.com yahoo",
@@ -93,6 +93,11 @@ KNOWN: dict[str, tuple[str, str]] = {
     for host in hosts.split()
 }
 """By host, and by what campaigns write as ``utm_source``."""
+
+
+def is_name(text: str) -> bool:
+    """Whether it is the name or the host of a known source, and nothing besides."""
+    return text.lower().removeprefix("www.") in KNOWN
 
 
 def known(host: str) -> tuple[str, str] | None:
