@@ -12,6 +12,7 @@ from writer.encode import PG_EPOCH_US
 
 _HEAD = Struct(">iiIii")
 _UUID, _INT4, _TIMESTAMPTZ = 2950, 23, 1184
+_UUID_LENGTH = pack(">i", 16)
 
 
 class Uuids(bytes):
@@ -28,24 +29,30 @@ class Instants(bytes):
 
 def uuids(values: Sequence[int]) -> Uuids:
     """UUIDs given as 128-bit integers."""
-    return Uuids(_array(_UUID, 16, [value.to_bytes(16) for value in values]))
+    items = b"".join([_UUID_LENGTH + value.to_bytes(16) for value in values])
+    return Uuids(_array(_UUID, len(values), items))
 
 
 def int4s(values: Sequence[int]) -> Int4s:
     """32-bit integers."""
-    return Int4s(_array(_INT4, 4, [pack(">i", value) for value in values]))
+    return Int4s(_numbers(_INT4, 4, "i", values))
 
 
 def instants(values: Iterable[int]) -> Instants:
     """Instants in µs since 1970."""
-    return Instants(_array(_TIMESTAMPTZ, 8, [pack(">q", at - PG_EPOCH_US) for at in values]))
+    return Instants(_numbers(_TIMESTAMPTZ, 8, "q", [at - PG_EPOCH_US for at in values]))
 
 
-def _array(oid: int, size: int, items: list[bytes]) -> bytes:
-    if not items:
-        return pack(">iiI", 0, 0, oid)
-    length = pack(">i", size)
-    return _HEAD.pack(1, 0, oid, len(items), 1) + length + length.join(items)
+def _numbers(oid: int, size: int, code: str, values: Sequence[int]) -> bytes:
+    """Each after its length, all packed at once."""
+    flat = [size] * (2 * len(values))
+    flat[1::2] = values
+    return _array(oid, len(values), pack(">" + ("i" + code) * len(values), *flat))
+
+
+def _array(oid: int, count: int, items: bytes) -> bytes:
+    """``items``: each with its length before it."""
+    return _HEAD.pack(1, 0, oid, count, 1) + items if count else pack(">iiI", 0, 0, oid)
 
 
 class _Encoded(Dumper):

@@ -39,7 +39,14 @@ UPDATE events SET commit_out = %s
 WHERE site_id = %s AND ts = %s AND event_id = %s AND commit_out IS NULL
 """
 
-_Key = tuple[int, int]
+_Key = int
+"""Site and client id in one number: what is sorted for every commit should compare at once."""
+
+_CLIENT_ID = (1 << 128) - 1
+
+
+def _key(site_id: int, client_id: UUID) -> _Key:
+    return site_id << 128 | client_id.int
 
 
 class Loser(NamedTuple):
@@ -66,6 +73,8 @@ def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
     free = [row for row in rows if row.draft.client_id is None]
     claimants = _least_of_each(rows)
     others = _claim(cursor, claimants) if claimants else []
+    if not others and len(free) + len(claimants) == len(rows):
+        return Claims([*free, *claimants.values()], [], [], [])
     gone: list[_Standing] = []
     replacing: list[Row] = []
     stands = {key: row.draft.event_id for key, row in claimants.items()}
@@ -83,7 +92,11 @@ def claim(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> Claims:
         [*free, *claimants.values()],
         [us(other.ts) for other in gone],
         replacing,
-        [one for one in losers if one and one.event_id != stands[one.site_id, one.client_id]],
+        [
+            one
+            for one in losers
+            if one and one.event_id != stands[one.site_id << 128 | one.client_id]
+        ],
     )
 
 
@@ -101,11 +114,11 @@ def _least_of_each(rows: Sequence[Row]) -> dict[_Key, Row]:
     for row in rows:
         client_id = row.draft.client_id
         if client_id is not None:
-            key = (row.draft.site_id, client_id.int)
+            key = _key(row.draft.site_id, client_id)
             known = least.get(key)
             if known is None or _order(row) < _order(known):
                 least[key] = row
-    return dict(sorted(least.items()))
+    return {key: least[key] for key in sorted(least)}
 
 
 def _order(row: Row) -> tuple[int, int, int]:
@@ -121,7 +134,7 @@ class _Standing(NamedTuple):
 
     @property
     def key(self) -> _Key:
-        return self.site_id, self.client_id.int
+        return _key(self.site_id, self.client_id)
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -133,9 +146,9 @@ class _Standing(NamedTuple):
 
 
 def _claim(cursor: Cursor[Any], claimants: dict[_Key, Row]) -> list[_Standing]:
-    sites = int4s([site_id for site_id, _ in claimants])
-    clients = uuids([client_id for _, client_id in claimants])
     drafts = [row.draft for row in claimants.values()]
+    sites = int4s([draft.site_id for draft in drafts])
+    clients = uuids([key & _CLIENT_ID for key in claimants])
     events = uuids([draft.event_id for draft in drafts])
     received = instants([draft.received_at for draft in drafts])
     wanted = (sites, clients, received, events, instants([draft.ts for draft in drafts]))

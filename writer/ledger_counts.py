@@ -66,10 +66,12 @@ def count_read(
             counts[CountKey(edge, boot, site, QUARANTINED)] += rest - len(unfit)
         for event in unfit:
             counts[_of(event, QUARANTINED)] += 1
-    for row in new:
-        edge, boot = row.draft.origin[:2]
-        counts[CountKey(edge, boot, row.draft.site, STORED)] += 1
-        counts[CountKey(edge, boot, row.draft.site, DUPLICATE)] -= 1
+    stored = Counter(
+        [(row.draft.header.boot, row.draft.header.edge, row.draft.site) for row in new]
+    )
+    for (boot, edge, site), events in stored.items():
+        counts[CountKey(edge, boot, site, STORED)] += events
+        counts[CountKey(edge, boot, site, DUPLICATE)] -= events
     for event in refused:
         counts[_of(event, QUARANTINED)] += 1
         counts[_of(event, DUPLICATE)] -= 1
