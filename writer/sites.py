@@ -63,11 +63,11 @@ _KEYS = "SELECT digest, site_id, scopes, revoked_at FROM api_key"
 
 def read_sites(connection: Connection[Any], known: SiteBook) -> SiteBook:
     """The book as of now; ``known`` itself when nothing has changed since."""
+    # Not in the transaction: this is asked before every read, and three statements cost thrice.
+    order = _read_order(connection)
+    if order == known.order:
+        return known
     with connection.transaction():
-        row = connection.execute(_ORDER).fetchone()
-        order = (int(row[0]), int(row[1])) if row else (0, 0)
-        if order == known.order:
-            return known
         history = _read_history(connection)
         sites = {
             key.lower(): make_site(site_id, key, history.get(site_id, []))
@@ -78,6 +78,11 @@ def read_sites(connection: Connection[Any], known: SiteBook) -> SiteBook:
             for digest, site_id, scopes, revoked in connection.execute(_KEYS)
         }
         return SiteBook(order, sites, keys)
+
+
+def _read_order(connection: Connection[Any]) -> tuple[int, int]:
+    row = connection.execute(_ORDER).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def _read_history(connection: Connection[Any]) -> dict[int, list[Setting]]:
