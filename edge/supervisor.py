@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import os
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from edge.beacon_protocol import BeaconProtocol
 from edge.boot_file import Place, read_boots
+from edge.metrics_folder import MetricsFolder, remove_abandoned
 from shared.ops import OpsServer
 from shared.settings import EdgeSettings
 
@@ -33,16 +32,17 @@ class EdgeServer:
 
     def __init__(self, settings: EdgeSettings) -> None:
         self._settings = settings
-        self._metrics_dir = tempfile.mkdtemp(prefix="millrace-edge-metrics-")
+        remove_abandoned()
+        self._metrics = MetricsFolder()
         # Workers are spawned with this environment; prometheus_client reads it when imported.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._metrics_dir
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics.path)
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises CannotListen."""
         try:
             self._run()
         finally:
-            shutil.rmtree(self._metrics_dir, ignore_errors=True)
+            self._metrics.remove()
 
     def _run(self) -> None:
         settings = self._settings
@@ -87,7 +87,7 @@ class EdgeServer:
 
     def _serve_ops(self, listening: socket.socket) -> None:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, self._metrics_dir)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, str(self._metrics.path))  # type: ignore[no-untyped-call]
         server = OpsServer(self._readiness_of_the_living, "", 0, registry)
         asyncio.run(server.serve(sockets=[listening]))
 
@@ -96,10 +96,10 @@ class EdgeServer:
         return self.readiness()
 
     def _forget_the_dead(self) -> None:
-        for path in Path(self._metrics_dir).glob("gauge_live*_*.db"):
+        for path in self._metrics.path.glob("gauge_live*_*.db"):
             pid = int(path.stem.rpartition("_")[2])
             if not Path(f"/proc/{pid}").exists():
-                mark_process_dead(pid, self._metrics_dir)  # type: ignore[no-untyped-call]
+                mark_process_dead(pid, str(self._metrics.path))  # type: ignore[no-untyped-call]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -44,6 +44,33 @@ def test_several_workers_have_boots_of_their_own_and_common_metrics(
         assert len(stored_envelopes(primary)) == 10
 
 
+def test_what_a_killed_edge_left_in_the_temporary_folder_is_removed_by_the_next(
+    primary: str, spool: str, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    edge = EdgeProcesses(primary, spool, tmp_path / "state")
+    other = EdgeProcesses(primary, spool, tmp_path / "other")
+    for each in (edge, other):
+        each.env["TMPDIR"] = str(temporary)
+    try:
+        other.start_edge()
+        (living,) = temporary.iterdir()
+        killed = edge.start_edge()
+        killed.kill()
+        killed.wait()
+        assert len(list(temporary.iterdir())) == 2
+        wait_for(lambda: not edge.worker_pids())
+        edge.start_edge()
+        assert living.is_dir()
+        assert len(list(temporary.iterdir())) == 2
+        assert "millrace_edge" in other.metrics()
+    finally:
+        edge.stop()
+        other.stop()
+    assert list(temporary.iterdir()) == []
+
+
 def _run(edge: EdgeProcesses, module: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", module], env=edge.env, cwd=ROOT, capture_output=True, timeout=20
