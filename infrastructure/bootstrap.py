@@ -67,11 +67,26 @@ def _make(folder: Path, lock: Path) -> None:
     try:
         venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise Problem(
-            f"The Python environment {folder} cannot be made ({error}): free some space, "
-            "or name another folder in MILLRACE_CACHE."
-        ) from error
+        raise _unmade(folder, error) from error
     _install(folder / "bin" / "python", lock)
+
+
+def _unmade(folder: Path, error: OSError | subprocess.CalledProcessError) -> Problem:
+    said = error.strerror if isinstance(error, OSError) else _last_line(error.output)
+    if "space left" in str(said):
+        return Problem(
+            f"There is no space left for the Python environment {folder}: free some, "
+            "or name a folder on another disk in MILLRACE_CACHE."
+        )
+    return Problem(
+        f"The Python environment {folder} cannot be made ({said}): "
+        "name another folder in MILLRACE_CACHE."
+    )
+
+
+def _last_line(output: bytes | None) -> str:
+    lines = (output or b"").decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "ensurepip failed")
 
 
 def _install(python: Path, lock: Path) -> None:

@@ -1,6 +1,8 @@
 """Set-up happens once: environments, front ends and everything cached."""
 
+import errno
 import json
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,6 +118,44 @@ def test_packages_that_cannot_be_fetched_say_what_to_check(tmp_path: Path, cache
     with pytest.raises(Problem, match="check the network"):
         environment(lock)
     assert not list(cache.glob("python-*/complete"))
+
+
+_NO_SPACE = b"ERROR: Could not install packages: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        subprocess.CalledProcessError(1, ["python", "-m", "ensurepip"], output=_NO_SPACE),
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    ],
+)
+def test_no_space_for_the_environment_is_said_without_the_command_that_met_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(bootstrap.venv.EnvBuilder, "create", fail)
+    lock = tmp_path / "requirements.txt"
+    lock.touch()
+    with pytest.raises(Problem, match=r"^There is no space left for .*MILLRACE_CACHE") as problem:
+        environment(lock)
+    assert "Command" not in str(problem.value)
+
+
+def test_an_environment_that_cannot_be_made_says_what_pip_said_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise subprocess.CalledProcessError(1, ["ensurepip"], output=b"first\nbroken wheel\n\n")
+
+    monkeypatch.setattr(bootstrap.venv.EnvBuilder, "create", fail)
+    lock = tmp_path / "requirements.txt"
+    lock.touch()
+    with pytest.raises(Problem, match=r"cannot be made \(broken wheel\)") as problem:
+        environment(lock)
+    assert "Command" not in str(problem.value)
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "node-requirements.txt"])
