@@ -12,6 +12,7 @@ from edge.link import pack
 from edge.router import NoPlace, Router, Stored, Where
 from edge.seal import Sealer
 from shared import batch as wire
+from shared import failpoints
 from shared.envelope import Envelope
 
 _log = logging.getLogger("edge")
@@ -117,6 +118,7 @@ class Batcher:
             await self._empty.wait()
 
     async def _flush_next(self) -> None:
+        failpoints.reach("received")
         batch = self._in_flight = self._forming.popleft()
         seq: int | None = None
         try:
@@ -129,6 +131,7 @@ class Batcher:
         self._in_flight = None
         for done in batch.waiting:
             done(seq)
+        failpoints.reach_once_sent("replied")
 
     async def _store(self, batch: Batch) -> int:
         if self._router.is_refusing:

@@ -24,6 +24,7 @@ from edge.probe import Probe
 from edge.proof import Proof
 from edge.spool import AWAY, Entry, Spool, SpoolAway, SpoolGauges
 from edge.state_folder import make_state_folder
+from shared import failpoints
 from shared.heartbeat import DRAIN_FIELD, DrainBeat, redis_key
 from shared.logs import set_up_logs
 from shared.metrics import DRAINED_BATCHES
@@ -81,7 +82,9 @@ class Drain:
         for part in slices(entries):
             began = time.monotonic()
             await _send(self._primary, self._stream, part)
+            failpoints.reach("drained")
             await self.spool.delete(part)
+            failpoints.reach("trimmed")
             self.drained += len(part)
             DRAINED_BATCHES.inc(len(part))
             await self._give_way(time.monotonic() - began)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from edge.breaker import Breaker, Trouble
 from edge.lane import FAILURES, Lane
 from edge.link import ErrorReply, pack
+from shared import failpoints
 
 _PING = pack(b"PING")
 REFUSE_FOR_S = 0.5
@@ -63,10 +64,12 @@ class Router:
             except FAILURES as error:
                 self.breaker.open(trouble_of(error))
         try:
-            return Stored(Where.SPOOL, _entry_id(await self._spool.write(command)))
+            entry_id = _entry_id(await self._spool.write(command))
         except FAILURES as error:
             self._refuse_until = time.monotonic() + REFUSE_FOR_S
             raise NoPlace(type(error).__name__) from error
+        failpoints.reach("spooled")
+        return Stored(Where.SPOOL, entry_id)
 
     def abandon_primary(self) -> None:
         """Drop the primary's connection for ever; a batch in flight on it goes to the spool."""
