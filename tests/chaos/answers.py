@@ -1,0 +1,67 @@
+"""The answers to every query about the served site, to be compared byte for byte."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from api.query.vocabulary import DIMENSIONS, METRICS, Kind, Side
+from tests.chaos.load import SERVED, SPAN_MS
+
+_PAIRS = (
+    ("event:page", "event:name"),
+    ("time:hour", "event:page"),
+    ("time:day", "visit:browser"),
+    ("visit:source", "visit:entry_page"),
+)
+_FILTERS: tuple[list[Any], ...] = (
+    ["is", "visit:browser", ["Firefox"]],
+    ["contains", "event:page", ["/page/1"]],
+    ["is_not", "visit:source", ["Bing"]],
+)
+
+
+def questions(from_ms: int) -> Iterator[dict[str, Any]]:
+    """Every metric by every dimension that it can be asked by, some pairs, some filters."""
+    ends = (from_ms, from_ms + SPAN_MS)
+    asked = {
+        "site_id": SERVED,
+        "date_range": [datetime.fromtimestamp(ms // 1_000, UTC).isoformat() for ms in ends],
+        "pagination": {"limit": 10_000},
+    }
+    for dimensions in ((), *((name,) for name in DIMENSIONS), *_PAIRS):
+        question = {**asked, "metrics": metrics_for(dimensions), "dimensions": list(dimensions)}
+        yield question
+        if len(dimensions) < 2:
+            yield from ({**question, "filters": [one]} for one in _FILTERS)
+
+
+def metrics_for(dimensions: tuple[str, ...]) -> list[str]:
+    """All that can be asked by these: an event's property has no visits, but for its page."""
+    by_event = any(
+        DIMENSIONS[name].kind is Kind.EVENT and name != "event:page" for name in dimensions
+    )
+    return [name for name, side in METRICS.items() if not (by_event and side is Side.VISITS)]
+
+
+def ask(api_url: str, key: str, from_ms: int) -> dict[str, bytes]:
+    """Question → the bytes of its results."""
+    answers = {}
+    with httpx.Client(
+        base_url=api_url,
+        headers={"authorization": f"Bearer {key}"},
+        timeout=60,
+        trust_env=False,
+    ) as client:
+        for question in questions(from_ms):
+            answer = client.post("/api/v2/query", json=question)
+            answer.raise_for_status()
+            answers[json.dumps(question)] = json.dumps(answer.json()["results"]).encode()
+    return answers
+
+
+def differing(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """The questions that two stands answer differently."""
+    return [question for question in one if one[question] != other.get(question)]
