@@ -82,6 +82,12 @@ LEDGER_LOST_BATCHES = Gauge(
     ["edge"],
 )
 WRITER_DATABASE_UP = Gauge("millrace_writer_database_up", "1 while the database takes commits")
+WRITER_DATABASE_TROUBLES = Counter(
+    "millrace_writer_database_troubles",
+    "Tries that the database did not take, by why: unreachable, restarting, read_only, disk_full, "
+    "short_of_resources, no_answer, locked, collision, other",
+    ["why"],
+)
 
 # --- jobs, api, realtime -----------------------------------------------------------------------
 

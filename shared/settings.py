@@ -13,14 +13,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, ge
 import msgspec
 from msgspec import Meta
 
-from shared import failpoints
-
 PREFIX = "MILLRACE_"
 _FILE = "_FILE"
 
-NOT_SETTINGS = {"MILLRACE_CACHE", "MILLRACE_STATE", failpoints.VARIABLE}
-"""Variables that the runner of a checkout reads itself, before there are settings, and the one
-with which a test ends a process."""
+NOT_SETTINGS = {"MILLRACE_CACHE", "MILLRACE_STATE"}
+"""Variables that the runner of a checkout reads itself, before there are settings."""
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -139,6 +136,9 @@ class WriterSettings(_Core, frozen=True, kw_only=True):
     writer_claim_after_s: Annotated[
         Seconds, _about("an entry idle so long at another writer is taken over", "s")
     ] = 30.0
+    writer_answer_s: Annotated[
+        Seconds, _about("without an answer for so long the database counts as hung", "s")
+    ] = 15.0
     geo_dir: Annotated[Path, _about("folder of the mmdb files", "folder")] = Path(
         "/var/lib/millrace/geo"
     )

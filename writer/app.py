@@ -45,7 +45,8 @@ class Writer:
         self.redis: Redis = connect(
             settings.primary_url, _REDIS_TIMEOUT_S + BLOCK_MS / 1_000, connect_timeout_s=1.0
         )
-        self.session = Session(settings.postgres_url, "beside")
+        answer_s = settings.writer_answer_s
+        self.session = Session(settings.postgres_url, "beside", answer_s)
         self.consumer = Consumer(
             self.redis,
             settings.writer_name,
@@ -60,8 +61,9 @@ class Writer:
                 Geo(settings.geo_dir),
                 clock,
                 settings.rows_keep_days,
+                answer_s,
             ),
-            Store(settings.postgres_url, Quarantine(private_keys)),
+            Store(settings.postgres_url, Quarantine(private_keys), answer_s),
             self.session,
             after_commit,
         )
@@ -71,13 +73,14 @@ class Writer:
         self._keep_s = settings.writer_claim_after_s / 3
 
     def readiness(self) -> dict[str, object]:
-        """Whether it can store now."""
-        database, primary = self.consumer.database_up, self.consumer.primary_up
-        return {
-            "ready": self.consumer.is_running and database and primary,
-            "database": database,
+        """Whether it can store now; while the database takes nothing, why."""
+        database, primary = self.consumer.database, self.consumer.primary_up
+        state: dict[str, object] = {
+            "ready": self.consumer.is_running and database.up and primary,
+            "database": database.up,
             "primary": primary,
         }
+        return state if database.up else {**state, "database_trouble": database.why}
 
     async def run(self) -> None:
         """Until ``consumer.stop()``, or cancelled."""

@@ -17,17 +17,16 @@ from psycopg import Connection
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from shared import failpoints
 from shared.metrics import (
     WRITER_BATCHES,
     WRITER_COMMIT_SECONDS,
-    WRITER_DATABASE_UP,
     WRITER_EVENTS,
     WRITER_LAG_ENTRIES,
     WRITER_QUARANTINED,
 )
 from writer.announce import publish_commits
-from writer.database import DataRefused, Unavailable
+from writer.availability import Availability
+from writer.database import READ_ONLY, DataRefused, Unavailable
 from writer.periodic import is_cancelled
 from writer.prepare import Entry, Preparer
 from writer.session import Session
@@ -41,7 +40,8 @@ T = TypeVar("T")
 BLOCK_MS = 1_000
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
-_EDGES = "SELECT edge FROM edge WHERE retired_at IS NULL ORDER BY edge"
+_IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
+_EDGES = "SELECT edge FROM edge ORDER BY edge"
 
 
 class Limits(NamedTuple):
@@ -84,8 +84,7 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="writer")
         self._storing: asyncio.Task[None] | None = None
-        self._blocked = False
-        self.database_up = False
+        self.database = Availability()
         self.primary_up = False
         self.is_running = False
 
@@ -94,7 +93,7 @@ class Consumer:
         self.is_running = True
         try:
             while entries := await self._next_entries():
-                read = await self._insist(partial(self._preparer.prepare, entries))
+                read = await self._insist("prepare", partial(self._preparer.prepare, entries))
                 await self._finish_storing()
                 if read is not None:
                     self._storing = asyncio.create_task(self._put(read, entries))
@@ -118,12 +117,10 @@ class Consumer:
         """Read the streams of the edges that are registered now, and of no others."""
         try:
             edges = await self._session.run(_read_edges)
-        except Unavailable:
-            self._set_database(False)
+        except Unavailable as error:
+            self.database.refused("edges", error)
             raise
-        # Reading may work where storing does not: a database can be read-only, or full.
-        if not self._blocked:
-            self._set_database(True)
+        self.database.took("edges")
         for edge in set(self._readers) - set(edges):
             self._readers.pop(edge).cancel()
         for edge in edges:
@@ -210,7 +207,7 @@ class Consumer:
     async def _put(self, read: Read, entries: Sequence[Entry]) -> None:
         began = perf_counter()
         try:
-            outcomes = await self._insist(lambda: self._store.put(read))
+            outcomes = await self._insist("store", lambda: self._store.put(read))
         except DataRefused as error:
             log.error("entries can be neither stored nor set aside (%s): left in the stream", error)
             return
@@ -218,10 +215,8 @@ class Consumer:
             return
         WRITER_COMMIT_SECONDS.observe(perf_counter() - began)
         self._after_commit()
-        failpoints.reach("committed")
         _count(outcomes)
         await self._release(entries)
-        failpoints.reach("acked")
         await publish_commits(self._redis, outcomes)
 
     async def _release(self, entries: Sequence[Entry]) -> None:
@@ -233,19 +228,17 @@ class Consumer:
                 # They are known as done, and acknowledged when the primary is back.
                 self._lose_primary(error)
 
-    async def _insist(self, work: Callable[[], T]) -> T | None:
+    async def _insist(self, doing: str, work: Callable[[], T]) -> T | None:
         """Try until the database takes it, however long that is; None when stopping first."""
         wait_s = _FIRST_WAIT_S
         loop = asyncio.get_running_loop()
         while True:
             try:
                 done = await loop.run_in_executor(self._threads, work)
-                self._blocked = False
-                self._set_database(True)
+                self.database.took(doing)
                 return done
             except Unavailable as error:
-                self._blocked = True
-                self._set_database(False, str(error))
+                self.database.refused(doing, error)
             if await self._stopped_within(wait_s):
                 return None
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
@@ -256,15 +249,6 @@ class Consumer:
         except TimeoutError:
             return False
         return True
-
-    def _set_database(self, is_up: bool, why: str = "") -> None:
-        if is_up != self.database_up:
-            if is_up:
-                log.info("the database takes commits")
-            else:
-                log.warning("the database takes no commits (%s); waiting for it", why)
-        self.database_up = is_up
-        WRITER_DATABASE_UP.set(is_up)
 
     async def _end(self) -> None:
         for reader in self._readers.values():
@@ -283,6 +267,9 @@ async def _start_over(stream: Stream, wait_s: float) -> float:
 
 
 def _read_edges(connection: Connection[Any]) -> list[str]:
+    """Raises Unavailable where nothing could be stored, before anything has to be."""
+    if connection.execute(_IS_READ_ONLY).fetchone() == (True,):
+        raise Unavailable("it is read-only", READ_ONLY)
     return [edge for (edge,) in connection.execute(_EDGES)]
 
 

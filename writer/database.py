@@ -1,16 +1,51 @@
-"""Connections to the database, and what its errors mean for a writer."""
+"""Connections to the database that never wait for ever, and what its errors mean for a writer."""
 
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection
+from psycopg.abc import PQGen
 
 CONNECT_TIMEOUT_S = 5
+ANSWER_WITHIN_S = 15.0
+LONGEST_S = 8
+"""A statement may take so many times ``answer_s`` where the database is slow, not hung."""
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_CHECK_INTERVAL_MS = 1_000
+
+UNREACHABLE = "unreachable"
+RESTARTING = "restarting"
+READ_ONLY = "read_only"
+DISK_FULL = "disk_full"
+SHORT_OF_RESOURCES = "short_of_resources"
+NO_ANSWER = "no_answer"
+LOCKED = "locked"
+COLLISION = "collision"
+OTHER = "other"
+
+_WHY_BY_STATE = {
+    "25006": READ_ONLY,
+    "53100": DISK_FULL,
+    "55P03": LOCKED,
+    "57014": NO_ANSWER,
+    "57P01": RESTARTING,
+    "57P02": RESTARTING,
+    "57P03": RESTARTING,
+    "40001": COLLISION,
+    "40P01": COLLISION,
+}
+_WHY_BY_CLASS = {"53": SHORT_OF_RESOURCES, "08": UNREACHABLE, "": UNREACHABLE}
+
+T = TypeVar("T")
 
 
 class Unavailable(Exception):
-    """The database does not take this now; the same again later. Says why in its message."""
+    """The database does not take this now; the same again later. ``why``: a word from above."""
+
+    def __init__(self, message: str, why: str = OTHER) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class DataRefused(Exception):
@@ -21,18 +56,63 @@ class DataRefused(Exception):
         self.sqlstate = sqlstate
 
 
-def connect(postgres_url: str, *, autocommit: bool = False) -> Connection[Any]:
-    """A connection that notices a dead peer. Raises Unavailable."""
+class Hung(psycopg.OperationalError):
+    """A statement was not answered in time; its connection is closed."""
+
+
+class Watched(Connection[Any]):
+    """A connection that is closed when one wait for the server takes over ``answer_s`` seconds.
+
+    Neither keepalives nor a timeout of the server's own help against a server that is stopped:
+    its kernel goes on answering for it.
+    """
+
+    answer_s = ANSWER_WITHIN_S
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        began = monotonic()
+        try:
+            return super().wait(gen, interval, self.answer_s)
+        except psycopg.Error as error:
+            if monotonic() - began < self.answer_s:
+                raise
+            # Closed at once, or the end of the transaction would wait as long again.
+            self.close()
+            raise Hung("no answer in time") from error
+
+
+def connect(
+    postgres_url: str, *, autocommit: bool = False, answer_s: float = ANSWER_WITHIN_S
+) -> Watched:
+    """A connection that notices a dead or hung peer. Raises Unavailable."""
     try:
-        return psycopg.connect(
+        connection = Watched.connect(
             postgres_url,
             autocommit=autocommit,
             connect_timeout=CONNECT_TIMEOUT_S,
-            options="-c timezone=UTC -c application_name=millrace-writer",
+            options=_options(answer_s),
             **_KEEPALIVE,  # type: ignore[arg-type]
         )
     except psycopg.Error as error:
-        raise Unavailable(describe(error)) from error
+        raise unavailable(error) from error
+    connection.answer_s = answer_s
+    return connection
+
+
+def _options(answer_s: float) -> str:
+    """What the server does by itself, so that neither a stopped nor a dead writer holds locks."""
+    answer_ms = int(answer_s * 1_000)
+    settings = {
+        "timezone": "UTC",
+        "application_name": "millrace-writer",
+        "lock_timeout": answer_ms * 2 // 3,
+        "statement_timeout": answer_ms * LONGEST_S,
+        "idle_in_transaction_session_timeout": answer_ms,
+        "client_connection_check_interval": _CHECK_INTERVAL_MS,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def translate(error: psycopg.Error) -> Unavailable | DataRefused:
@@ -48,7 +128,19 @@ def translate(error: psycopg.Error) -> Unavailable | DataRefused:
     if not sqlstate and isinstance(error, psycopg.DataError):
         # The driver itself could not encode them.
         return DataRefused(type(error).__name__)
-    return Unavailable(describe(error))
+    return unavailable(error)
+
+
+def unavailable(error: psycopg.Error) -> Unavailable:
+    """The database's trouble as the writer speaks of it."""
+    return Unavailable(describe(error), _why(error))
+
+
+def _why(error: psycopg.Error) -> str:
+    if isinstance(error, Hung | psycopg.errors.ConnectionTimeout):
+        return NO_ANSWER
+    sqlstate = error.sqlstate or ""
+    return _WHY_BY_STATE.get(sqlstate) or _WHY_BY_CLASS.get(sqlstate[:2], OTHER)
 
 
 def is_collision(error: psycopg.Error) -> bool:

@@ -13,7 +13,7 @@ from psycopg import Connection
 from shared.batch import DamagedBatch, Sealed
 from shared.clock import US_PER_DAY, Clock
 from shared.metrics import WRITER_STEP_SECONDS
-from writer.database import Unavailable, connect, translate
+from writer.database import ANSWER_WITHIN_S, Unavailable, connect, translate
 from writer.days import DayBook
 from writer.decode import Unfit, open_entry, read_drafts
 from writer.draft import Draft, SetAside, When
@@ -54,8 +54,10 @@ class Preparer:
         geo: Geo,
         clock: Clock,
         rows_keep_days: int,
+        answer_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self._url = postgres_url
+        self._answer_s = answer_s
         self._private_keys = private_keys
         self._geo = geo
         self.pipeline = steps(geo)
@@ -155,7 +157,7 @@ class Preparer:
     def _read_sites(self) -> None:
         """Sites as of now: an event is judged by no older settings than those of its receipt."""
         if self._connection is None:
-            self._connection = connect(self._url, autocommit=True)
+            self._connection = connect(self._url, autocommit=True, answer_s=self._answer_s)
         book = read_sites(self._connection, self._book)
         if book is not self._book:
             self._book = book

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import Connection
 
-from writer.database import Unavailable, connect, describe
+from writer.database import ANSWER_WITHIN_S, Unavailable, connect, unavailable
 
 T = TypeVar("T")
 
@@ -16,8 +16,9 @@ T = TypeVar("T")
 class Session:
     """Runs work on an autocommit connection, which it makes anew after any trouble."""
 
-    def __init__(self, postgres_url: str, name: str) -> None:
+    def __init__(self, postgres_url: str, name: str, answer_s: float = ANSWER_WITHIN_S) -> None:
         self._url = postgres_url
+        self._answer_s = answer_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._connection: Connection[Any] | None = None
 
@@ -32,12 +33,15 @@ class Session:
 
     def _run(self, work: Callable[[Connection[Any]], T]) -> T:
         if self._connection is None:
-            self._connection = connect(self._url, autocommit=True)
+            self._connection = connect(self._url, autocommit=True, answer_s=self._answer_s)
         try:
             return work(self._connection)
         except psycopg.Error as error:
             self._drop()
-            raise Unavailable(describe(error)) from error
+            raise unavailable(error) from error
+        except Unavailable:
+            self._drop()
+            raise
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -11,11 +11,23 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import Connection, Cursor
+from psycopg import Cursor
 
+from shared.metrics import WRITER_DATABASE_TROUBLES
 from writer.arrays import register
 from writer.client_ids import Loser, claim
-from writer.database import DataRefused, Unavailable, connect, is_collision, translate
+from writer.database import (
+    ANSWER_WITHIN_S,
+    COLLISION,
+    LONGEST_S,
+    NO_ANSWER,
+    DataRefused,
+    Unavailable,
+    Watched,
+    connect,
+    is_collision,
+    translate,
+)
 from writer.decode import Unfit
 from writer.draft import SetAside
 from writer.encode import COLUMNS, Row, payload
@@ -94,10 +106,14 @@ class Outcome(NamedTuple):
 class Store:
     """One connection that commits read after read. Not for two threads at once."""
 
-    def __init__(self, postgres_url: str, quarantine: Quarantine) -> None:
+    def __init__(
+        self, postgres_url: str, quarantine: Quarantine, answer_s: float = ANSWER_WITHIN_S
+    ) -> None:
         self._url = postgres_url
         self._quarantine = quarantine
-        self._connection: Connection[Any] | None = None
+        self._answer_s = answer_s
+        self._patience_s = answer_s
+        self._connection: Watched | None = None
 
     def put(self, read: Read) -> list[Outcome]:
         """Store a read: in one transaction, or where the database refuses its data batch by batch.
@@ -139,23 +155,32 @@ class Store:
             try:
                 connection = self._connected()
                 with connection.transaction(), connection.cursor() as cursor:
-                    return work(cursor)
+                    outcome = work(cursor)
             except psycopg.Error as error:
                 if is_collision(error) and left:
+                    WRITER_DATABASE_TROUBLES.labels(COLLISION).inc()
                     continue
                 meaning = translate(error)
                 if isinstance(meaning, Unavailable):
-                    # A connection in doubt is not used again.
-                    self.close()
+                    self._give_up(meaning)
                 raise meaning from error
             except Exception as error:
                 # Such as a number that does not fit its parameter: the database never saw it.
                 raise _meaning(error) from error
+            self._patience_s = connection.answer_s = self._answer_s
+            return outcome
         raise AssertionError("unreachable")
 
-    def _connected(self) -> Connection[Any]:
+    def _give_up(self, trouble: Unavailable) -> None:
+        """A connection in doubt is not used again; a database that is only slow gets more time."""
+        self.close()
+        if trouble.why == NO_ANSWER:
+            self._patience_s = min(self._patience_s * 2, self._answer_s * LONGEST_S)
+
+    def _connected(self) -> Watched:
         if self._connection is None:
-            self._connection = connect(self._url)
+            self._connection = connect(self._url, answer_s=self._answer_s)
+            self._connection.answer_s = self._patience_s
             register(self._connection)
             with self._connection.transaction():
                 self._connection.execute(_MAKE_INCOMING)
