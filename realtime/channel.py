@@ -22,13 +22,13 @@ class News(msgspec.Struct, frozen=True):
     """What a step of the feed found for one site.
 
     ``rows``: what came, oldest commit first. ``gone``: rows that stood before, whose place others
-    took. ``seen``: when their visitors were last seen without them (epoch seconds). ``counted``:
-    all that came, where it is too much to hold; ``rows`` are then the newest of it.
+    took. ``seen``: when visitors of such rows were last seen without them (see Hub.drop).
+    ``counted``: all that came, where it is too much to hold; ``rows`` are then the newest of it.
     """
 
     rows: list[Row] = []
     gone: list[Row] = []
-    seen: dict[int, int] = {}
+    seen: dict[int, int | None] = {}
     counted: Hub | None = None
 
 

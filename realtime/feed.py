@@ -15,6 +15,7 @@ from realtime.commits import Commits, NewCommits
 from realtime.database import DatabaseDown
 from realtime.hub import WINDOW_MINUTES
 from realtime.outbox import Broadcast
+from realtime.present import HERE_S
 from realtime.row import Row
 from shared.clock import US_PER_MS, Clock
 from shared.metrics import LIVE_COMMIT
@@ -141,12 +142,17 @@ class Feed:
         newest = await self._commits.read_newest(new, site)
         return News(newest, gone, await self._read_seen(new, site, gone), counted)
 
-    async def _read_seen(self, new: NewCommits, site: int, gone: list[Row]) -> dict[int, int]:
+    async def _read_seen(
+        self, new: NewCommits, site: int, gone: list[Row]
+    ) -> dict[int, int | None]:
         """A visitor's last event may have gone, and only the rows know the one before it."""
-        visitors = {row.visitor for row in gone if row.visitor is not None}
+        now_ms = self._now_ms()
+        asked = {row.visitor for row in gone if row.ts_ms >= now_ms - HERE_S * 1_000}
+        visitors = [visitor for visitor in asked if visitor is not None]
         if not visitors:
             return {}
-        return await self._commits.read_seen(site, new.settled, self._now_ms(), visitors)
+        seen = await self._commits.read_seen(site, new.settled, now_ms, visitors)
+        return {visitor: seen.get(visitor) for visitor in visitors}
 
     async def _make_channel(self, site: int) -> Channel:
         async with self._turn:

@@ -42,17 +42,17 @@ class Hub:
             if is_counted(row):
                 self._count(row)
 
-    def drop(self, rows: Iterable[Row], seen: Mapping[int, int]) -> None:
+    def drop(self, rows: Iterable[Row], seen: Mapping[int, int | None]) -> None:
         """Take rows back that were counted, whose place others took.
 
-        ``seen``: the second in which each of their visitors was last seen without them; whoever
-        is not in it was not seen in the last five minutes.
+        ``seen``: the second in which those of their visitors were last seen, without them, of
+        whom a row of the last five minutes went; None: not in these five minutes.
         """
         for row in rows:
             if is_counted(row):
                 self._drop(row)
-                if row.visitor is not None:
-                    self._present.put(row.visitor, seen.get(row.visitor))
+        for visitor, second in seen.items():
+            self._present.put(visitor, second)
 
     def see(self, visitor: int, second: int) -> None:
         """Note when a visitor was seen, counted elsewhere."""

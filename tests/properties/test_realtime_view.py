@@ -88,8 +88,9 @@ def seen(rows: list[Row], now_ms: int) -> dict[int, int]:
 def news(came: list[Row], gone: list[Row], rows: list[Row], now_ms: int, counted: bool) -> News:
     hub = Hub()
     hub.take(came)
-    visitors = {each.visitor for each in gone}
-    known = {v: second for v, second in seen(rows, now_ms).items() if v in visitors}
+    recent = [each for each in gone if each.ts_ms >= now_ms - HERE_S * 1_000]
+    last = seen(rows, now_ms)
+    known = {each.visitor: last.get(each.visitor) for each in recent if each.visitor is not None}
     return News(came, gone, known, hub if counted else None)
 
 
