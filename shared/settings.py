@@ -13,11 +13,14 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, ge
 import msgspec
 from msgspec import Meta
 
+from shared import failpoints
+
 PREFIX = "MILLRACE_"
 _FILE = "_FILE"
 
-NOT_SETTINGS = {"MILLRACE_CACHE", "MILLRACE_STATE"}
-"""Variables that the runner of a checkout reads itself, before there are settings."""
+NOT_SETTINGS = {"MILLRACE_CACHE", "MILLRACE_STATE", failpoints.VARIABLE}
+"""Variables that the runner of a checkout reads itself, before there are settings, and the one
+with which a test ends a process."""
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]

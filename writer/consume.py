@@ -17,6 +17,7 @@ from psycopg import Connection
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shared import failpoints
 from shared.metrics import (
     WRITER_BATCHES,
     WRITER_COMMIT_SECONDS,
@@ -215,8 +216,10 @@ class Consumer:
             return
         WRITER_COMMIT_SECONDS.observe(perf_counter() - began)
         self._after_commit()
+        failpoints.reach("committed")
         _count(outcomes)
         await self._release(entries)
+        failpoints.reach("acked")
         await publish_commits(self._redis, outcomes)
 
     async def _release(self, entries: Sequence[Entry]) -> None:
