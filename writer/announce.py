@@ -18,5 +18,5 @@ async def publish_commits(redis: Redis, outcomes: Sequence[Outcome]) -> None:
     newest = max((outcome.commit_no for outcome in outcomes), default=0)
     try:
         await redis.publish(CHANNEL, newest)
-    except RedisError as error:
+    except (RedisError, OSError) as error:
         log.debug("commit %d was not announced: %s", newest, type(error).__name__)

@@ -1,12 +1,14 @@
 """A fault of one entry stays with it: in preparing, and in storing, whatever its kind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
-from shared.clock import US_PER_DAY
+from shared.batch import Sealed, open_sealed
+from shared.clock import US_PER_DAY, US_PER_HOUR
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_site, rows, standing
 from writer.database import DataRefused, Unavailable
 from writer.draft import Draft
@@ -28,29 +30,58 @@ def do(database: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def failing_on(title: str, method: Callable[..., Any], error: Exception) -> Callable[..., Any]:
-    def fail(draft: Draft, *more: Any) -> Any:
-        if draft.beacon.title == title:
-            raise error
-        return method(draft, *more)
-
-    return fail
-
-
 @pytest.mark.parametrize("error", [OverflowError(), RecursionError(), psycopg.DataError()])
 def test_an_event_without_a_place_in_time_is_set_aside_alone(
     database: str, pipe: Pipe, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipe.preparer, "_day", failing_on("odd", pipe.preparer._day, error))
+    when, odd = pipe.preparer._when, NOON + US_PER_HOUR
+
+    def fail(site_id: int, ts: int, now: int) -> Any:
+        if ts == odd:
+            raise error
+        return when(site_id, ts, now)
+
+    monkeypatch.setattr(pipe.preparer, "_when", fail)
     edge = FakeEdge()
     pipe.put(
-        edge.entry([envelope(title=title) for title in ("a", "odd", "b")]),
+        edge.entry([envelope(title="a"), envelope(received_at=odd), envelope(title="b")]),
         edge.entry([envelope(title="c")]),
     )
     assert sorted(standing(database, "title")) == [("a",), ("b",), ("c",)]
     [(seq, index, reason, detail)] = rows(database, HELD)
     assert (seq, index, reason) == (1, 1, "unpreparable")
     assert detail in ("OverflowError", "RecursionError", "DataRefused")
+
+
+@pytest.mark.parametrize(
+    "received_at",
+    [1 << 62, -(1 << 62), 253_402_300_799_000_000, -62_135_596_800_000_000],
+    ids=["year 148107", "year -144166", "year 9999", "year 1"],
+)
+@pytest.mark.parametrize("site", ["example.com", "unknown.example"])
+def test_a_time_beyond_the_calendar_is_set_aside_even_where_no_bound_caught_it(
+    database: str, pipe: Pipe, received_at: int, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a batch had been opened by a version that knew no bounds."""
+
+    def open_unbounded(*arguments: Any) -> Sealed:
+        sealed = open_sealed(*arguments)
+        [captured] = sealed.envelopes
+        if captured.site == "example.com" and captured.received_at == NOON:
+            return sealed
+        wild = msgspec.structs.replace(captured, received_at=received_at)
+        return Sealed(sealed.header, [wild])
+
+    monkeypatch.setattr("writer.decode.open_sealed", open_unbounded)
+    edge = FakeEdge()
+    pipe.put(
+        edge.entry([envelope(title="a")]),
+        edge.entry([envelope(site=site, received_at=NOON + 1)]),
+        edge.entry([envelope(title="b")]),
+    )
+    assert sorted(standing(database, "title")) == [("a",), ("b",)]
+    held = [seq for seq, *_ in rows(database, HELD)]
+    assert held == [2] or rows(database, "select reason, events from dropped") == [("retention", 1)]
 
 
 def test_an_entry_that_nothing_can_be_made_of_is_set_aside_whole_and_once(
@@ -69,7 +100,7 @@ def test_an_entry_that_nothing_can_be_made_of_is_set_aside_whole_and_once(
     for _ in range(2):
         outcomes = pipe.put(sound, odd, sound)
     assert standing(database, "title") == [("a",)]
-    assert rows(database, HELD) == [(None, None, "unpreparable", "ZeroDivisionError")]
+    assert rows(database, HELD) == [(1, None, "unpreparable", "ZeroDivisionError")]
     assert rows(database, "select seq from batch") == [(2,)]
     assert sum(outcome.repeated_batches for outcome in outcomes) == 2
 
@@ -95,7 +126,7 @@ def test_a_batch_that_the_database_refuses_is_set_aside_whole_and_once(
     for _ in range(2):
         pipe.put(*entries)
     assert sorted(standing(database, "title")) == [("a",), ("c",)]
-    assert rows(database, HELD) == [(None, None, "refused_by_database", "23514")]
+    assert rows(database, HELD) == [(2, None, "refused_by_database", "23514")]
 
 
 def test_what_no_parameter_can_hold_is_refused_alone(
