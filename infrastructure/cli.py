@@ -41,6 +41,7 @@ VERBS = {
     "edge": Verb("edge", "Register edges."),
     "ledger": Verb("ledger", "Account for everything that was acknowledged."),
     "trace": Verb("trace", "Say where the event of a receipt is."),
+    "quarantine": Verb("quarantine", "Look at, replay or discard what was set aside."),
     "replay": Verb("replay", "Read web server logs into a site."),
     "migrate": Verb("migrate", "Bring the database to this version's shape."),
     "settings": Verb("settings", "Every setting with value, source and meaning.", needs_core=False),

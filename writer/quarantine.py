@@ -14,11 +14,9 @@ from psycopg import Cursor
 
 from shared.batch import DamagedBatch, read_header
 from shared.envelope import Envelope
-from shared.receipt import MAX_SEQ
+from shared.receipt import MAX_BOOT, MAX_SEQ
 from writer.decode import Unfit
 from writer.zones import moment
-
-MAX_BOOT = (1 << 48) - 1
 
 _PUT = """
 INSERT INTO quarantine

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import Cursor
@@ -32,6 +32,7 @@ from writer.decode import Unfit
 from writer.draft import SetAside
 from writer.encode import COLUMNS, Row, payload
 from writer.enrich.pipeline import Left
+from writer.held import REPLAYED, close
 from writer.ledger_counts import Decided, count_read, put_counts
 from writer.left_out import put_left_out
 from writer.quarantine import Damaged, Quarantine
@@ -59,6 +60,8 @@ ON CONFLICT (site_id, day, reason) DO UPDATE SET events = dropped.events + exclu
 """
 _CLOSE = "UPDATE commits SET events = %s, first_ts = %s, last_ts = %s WHERE commit_no = %s"
 
+
+T = TypeVar("T")
 
 Number = tuple[str, int, int]
 """(edge, boot, seq): what the ledger knows a batch by."""
@@ -129,6 +132,14 @@ class Store:
         alone = [partial(self._put_one, batch) for batch in read.batches]
         return _do_each(alone + [partial(self._put_aside, entry) for entry in read.damaged])
 
+    def put_again(self, batch: Batch, quarantine_id: int, *, is_whole: bool) -> Outcome | None:
+        """Store what was set aside and close it, both or neither; None: it is held no more.
+
+        ``is_whole``: an entry, whose number the ledger may know by now; an event's it does.
+        Raises Unavailable, DataRefused.
+        """
+        return self._commit(lambda cursor: self._put_again(cursor, batch, quarantine_id, is_whole))
+
     def close(self) -> None:
         """Give the connection back."""
         if self._connection is not None:
@@ -150,7 +161,7 @@ class Store:
         read = Read([], [entry])
         return self._commit(lambda cursor: self._put_all(cursor, read))
 
-    def _commit(self, work: Callable[[Cursor[Any]], Outcome]) -> Outcome:
+    def _commit(self, work: Callable[[Cursor[Any]], T]) -> T:
         for left in reversed(range(_TRIES)):
             try:
                 connection = self._connected()
@@ -194,6 +205,18 @@ class Store:
         stored = _put_rows(cursor, rows, commit_no)
         self._quarantine.put_entries(cursor, read.damaged, commit_no)
         return self._finish(cursor, read, batches, unfit, stored, commit_no)
+
+    def _put_again(
+        self, cursor: Cursor[Any], batch: Batch, quarantine_id: int, is_whole: bool
+    ) -> Outcome | None:
+        commit_no = _open_commit(cursor)
+        if not close(cursor, quarantine_id, REPLAYED):
+            return None
+        batches = _put_batches(cursor, [batch], commit_no) if is_whole else [batch]
+        rows = [row for new in batches for row in new.rows]
+        unfit = [event for new in batches for event in new.unfit]
+        stored = _put_rows(cursor, rows, commit_no, are_new=False)
+        return self._finish(cursor, Read([batch], []), batches, unfit, stored, commit_no)
 
     def _put_each(self, cursor: Cursor[Any], batch: Batch) -> Outcome:
         """One savepoint an event: whatever the database refuses goes to the quarantine."""
@@ -307,10 +330,12 @@ def _put_batches(cursor: Cursor[Any], batches: Sequence[Batch], commit_no: int) 
     return [by_number[edge, boot, seq] for edge, boot, seq in cursor.fetchall()]
 
 
-def _put_rows(cursor: Cursor[Any], rows: Sequence[Row], commit_no: int) -> _Stored:
+def _put_rows(
+    cursor: Cursor[Any], rows: Sequence[Row], commit_no: int, *, are_new: bool = True
+) -> _Stored:
     standing, gone_ts, replacing, losers = claim(cursor, rows, commit_no)
-    counted = [row for row in standing if not row.draft.is_derived]
-    derived = [row for row in standing if row.draft.is_derived]
+    counted = [row for row in standing if are_new and not row.draft.is_derived]
+    derived = [row for row in standing if not are_new or row.draft.is_derived]
     _copy(cursor, _COPY_EVENTS, counted, commit_no)
     stored = counted + _put_derived(cursor, derived, commit_no)
     places = {id(row) for row in replacing}

@@ -1,0 +1,175 @@
+"""`millrace quarantine`: what could not become an event, and what to do with it."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import click
+import psycopg
+from nacl.exceptions import CryptoError
+from psycopg import Connection
+from rich.console import Console
+from rich.table import Table
+
+from infrastructure.local.running import use_running
+from infrastructure.problem import Problem
+from shared import receipt
+from shared.clock import system_clock
+from shared.keys import read_private_keys
+from shared.settings import ApiSettings, WriterSettings, load
+from writer.database import Unavailable
+from writer.enrich.place import Geo
+from writer.held import Held, discard, find_held, read_groups, read_held
+from writer.prepare import Preparer
+from writer.quarantine import Quarantine
+from writer.replay import Became, Replay
+from writer.store import Store
+
+_reason = click.option("--reason", help="Everything that is held for this reason.")
+_ids = click.argument("ids", nargs=-1, type=click.IntRange(1))
+
+
+@click.group()
+def command() -> None:
+    """Look at, replay or discard what was set aside."""
+
+
+@command.command("list")
+def list_() -> None:
+    """What is held, by reason and site."""
+    table = Table("reason", "site", "held", "first received", "last set aside", "first id")
+    with _connected() as connection:
+        for group in read_groups(connection):
+            received = _time(group.first_received)
+            table.add_row(
+                group.reason,
+                _plain(group.site),
+                str(group.events),
+                received,
+                _time(group.last_set_aside),
+                str(group.first_id),
+            )
+    Console(markup=False).print(table)
+
+
+@command.command()
+@click.argument("quarantine_id", type=click.IntRange(1), metavar="ID")
+@click.option("--open", "is_open", is_flag=True, help="Decrypt the event with the writer's keys.")
+def show(quarantine_id: int, is_open: bool) -> None:
+    """Why one row was set aside. A visitor's address is never shown."""
+    with _connected() as connection:
+        held = read_held(connection, quarantine_id)
+    if held is None:
+        raise Problem(f"There is nothing of number {quarantine_id} in the quarantine.")
+    table = Table.grid(padding=(0, 2))
+    for name, value in {**_told(held), **(_opened(held) if is_open else {})}.items():
+        table.add_row(name, _plain(value))
+    Console(markup=False, highlight=False).print(table)
+
+
+@command.command()
+@_ids
+@_reason
+def replay(ids: tuple[int, ...], reason: str | None) -> None:
+    """Try again what is held, after a fix: each row once, whatever dies meanwhile."""
+    done: Counter[str] = Counter()
+    with _connected() as connection, _replaying(connection) as replaying:
+        for quarantine_id in _wanted(connection, ids, reason):
+            became, why = replaying.replay(quarantine_id)
+            done[f"{became} ({why})" if became is Became.HELD else became] += 1
+    click.echo("\n".join(f"{n} {word}" for word, n in done.items()) or "Nothing is held.")
+
+
+@command.command("discard")
+@_ids
+@_reason
+@click.confirmation_option(prompt="What is discarded is gone for good. Go on?")
+def discard_(ids: tuple[int, ...], reason: str | None) -> None:
+    """Let go of what is held, for good; only counts remain."""
+    with _connected() as connection:
+        count = discard(connection, _wanted(connection, ids, reason))
+    click.echo(f"{count} discarded")
+
+
+def _wanted(connection: Connection[Any], ids: tuple[int, ...], reason: str | None) -> list[int]:
+    if bool(ids) == (reason is not None):
+        raise Problem("Name the rows by their numbers, or by --reason.")
+    return list(ids) or find_held(connection, reason)
+
+
+@contextmanager
+def _connected() -> Iterator[Connection[Any]]:
+    use_running()
+    settings = load(ApiSettings, os.environ)
+    try:
+        with psycopg.connect(settings.postgres_url, autocommit=True) as connection:
+            yield connection
+    except (psycopg.OperationalError, Unavailable) as error:
+        raise Problem(
+            "The database of MILLRACE_POSTGRES_URL does not answer: start it, or mend the URL."
+        ) from error
+
+
+@contextmanager
+def _replaying(connection: Connection[Any]) -> Iterator[Replay]:
+    """With the writer's own settings: only it has the keys."""
+    settings = load(WriterSettings, os.environ)
+    keys = read_private_keys(settings.seal_keys)
+    url = settings.postgres_url
+    geo = Geo(settings.geo_dir)
+    preparer = Preparer(url, keys, geo, system_clock, settings.rows_keep_days)
+    store = Store(url, Quarantine(keys))
+    try:
+        yield Replay(connection, keys, preparer, store)
+    finally:
+        preparer.close()
+        store.close()
+
+
+def _told(held: Held) -> dict[str, object]:
+    told: dict[str, object] = {
+        "state": held.state,
+        "reason": held.reason,
+        "detail": held.detail,
+        "edge": held.edge,
+        "site": held.site,
+        "received": _time(held.received_at),
+        "set aside": _time(held.set_aside_at),
+        "closed": _time(held.closed_at),
+        "sealed": f"{len(held.sealed)} bytes",
+    }
+    if held.nth is None:
+        told["what"] = "a whole entry"
+    if held.boot is not None and held.seq is not None:
+        told["batch"] = f"{held.seq} of boot {held.boot:012x}"
+        if held.nth is not None:
+            told["receipt"] = UUID(int=receipt.counted(held.boot, held.seq, held.nth))
+    return {name: value for name, value in told.items() if value != ""}
+
+
+def _opened(held: Held) -> dict[str, object]:
+    if held.nth is None or not held.sealed:
+        raise Problem("Only an event that is held can be opened, not a whole entry.")
+    keys = read_private_keys(load(WriterSettings, os.environ).seal_keys)
+    try:
+        envelope = Quarantine(keys).open(held.sealed)
+    except (KeyError, CryptoError) as error:
+        raise Problem("It is sealed to a key that MILLRACE_SEAL_KEYS does not hold.") from error
+    return {
+        "with a key": "yes" if envelope.key is not None else "no",
+        "user agent": envelope.headers.user_agent,
+        "place in body": ", ".join(map(str, envelope.taken or ())),
+        "body": envelope.body.decode("utf-8", "replace"),
+    }
+
+
+def _time(at: object) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _plain(value: object) -> str:
+    """A client's text as it is, never as markup or control characters."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))

@@ -1,0 +1,115 @@
+"""The quarantine as an operator sees it: what is held and why, and letting go of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import Connection, Cursor
+from psycopg.rows import class_row
+
+from writer.ledger_counts import DROPPED, QUARANTINED, CountKey, put_counts
+
+HELD, REPLAYED, DISCARDED = "held", "replayed", "discarded"
+
+_GROUPS = """
+SELECT reason, site, count(*) AS events, min(received_at) AS first_received,
+  max(set_aside_at) AS last_set_aside, min(quarantine_id) AS first_id
+FROM quarantine WHERE state = 'held' GROUP BY reason, site ORDER BY events DESC, reason, site
+"""
+_ONE = """
+SELECT quarantine_id, edge, boot, seq, "index" AS nth, site, reason, detail, received_at,
+  set_aside_at, state, closed_at, sealed
+FROM quarantine WHERE quarantine_id = %s
+"""
+_FIND = """
+SELECT quarantine_id FROM quarantine
+WHERE state = 'held' AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+ORDER BY quarantine_id
+"""
+# What is closed is kept as an account only: the captured request itself goes.
+_CLOSE = """
+UPDATE quarantine SET state = %s, closed_at = now(), sealed = ''
+WHERE quarantine_id = (
+  SELECT quarantine_id FROM quarantine WHERE quarantine_id = %s AND state = 'held'
+  FOR UPDATE SKIP LOCKED
+)
+RETURNING edge, boot, "index" IS NULL, site
+"""
+_JUDGE = """
+UPDATE quarantine SET reason = %s, detail = %s WHERE quarantine_id = %s AND state = 'held'
+"""
+
+
+class Group(NamedTuple):
+    """What is held for one reason, of one site; the site of a whole entry is not known."""
+
+    reason: str
+    site: str
+    events: int
+    first_received: datetime | None
+    last_set_aside: datetime
+    first_id: int
+
+
+class Held(NamedTuple):
+    """One row of the quarantine. ``nth``: its place in the batch; None: a whole entry, with
+    ``boot`` and ``seq`` as it says itself. ``sealed`` is empty once it is closed."""
+
+    quarantine_id: int
+    edge: str
+    boot: int | None
+    seq: int | None
+    nth: int | None
+    site: str
+    reason: str
+    detail: str
+    received_at: datetime | None
+    set_aside_at: datetime
+    state: str
+    closed_at: datetime | None
+    sealed: bytes
+
+
+def read_groups(connection: Connection[Any]) -> list[Group]:
+    """What is held, the most first."""
+    with connection.cursor(row_factory=class_row(Group)) as cursor:
+        return cursor.execute(_GROUPS).fetchall()
+
+
+def read_held(connection: Connection[Any], quarantine_id: int) -> Held | None:
+    """One row, in whatever state."""
+    with connection.cursor(row_factory=class_row(Held)) as cursor:
+        return cursor.execute(_ONE, (quarantine_id,)).fetchone()
+
+
+def find_held(connection: Connection[Any], reason: str | None) -> list[int]:
+    """The numbers of what is held, for one reason or for any, in the order it came."""
+    return [found for (found,) in connection.execute(_FIND, {"reason": reason})]
+
+
+def close(cursor: Cursor[Any], quarantine_id: int, state: str) -> bool:
+    """Close one row in the caller's transaction. False: it is not held, or somebody is at it."""
+    row = cursor.execute(_CLOSE, (state, quarantine_id)).fetchone()
+    if row is None:
+        return False
+    edge, boot, is_whole, site = row
+    if not is_whole:
+        counts = {CountKey(edge, boot, site.lower(), QUARANTINED): -1}
+        if state == DISCARDED:
+            counts[CountKey(edge, boot, site.lower(), DROPPED + DISCARDED)] = 1
+        put_counts(cursor, counts)
+    return True
+
+
+def judge(connection: Connection[Any], quarantine_id: int, reason: str, detail: str) -> None:
+    """It stays held, for this reason now."""
+    connection.execute(_JUDGE, (reason, detail, quarantine_id))
+
+
+def discard(connection: Connection[Any], quarantine_ids: Sequence[int]) -> int:
+    """Let go of what is held for good; returns how many rows that were."""
+    discarded = 0
+    for quarantine_id in quarantine_ids:
+        with connection.transaction(), connection.cursor() as cursor:
+            discarded += close(cursor, quarantine_id, DISCARDED)
+    return discarded
