@@ -11,6 +11,8 @@ export class ApiFault extends Error {
 
 export interface Site {
   key: string;
+  /** The line that its pages hold. */
+  snippet: string;
 }
 
 interface Ticket {

@@ -21,7 +21,8 @@ export const texts = {
   chooseSite: {
     title: "Sites",
     lead: "Choose the site to look at.",
-    none: "There is no site yet. Add one with millrace site add, and it appears here.",
+    none: "There is no site yet. Add one on the server with this line, then load this page anew.",
+    noneCommand: "millrace site add example.com",
     open: "Open the live page",
   },
 
@@ -48,6 +49,8 @@ export const texts = {
   feed: {
     title: "Events",
     empty: "Waiting for the first event…",
+    onlyBots: (count: string) =>
+      `Only bots so far: ${count} events, left out of the numbers. “Show bots” lists them.`,
     bots: "Show bots",
     late: "late",
     lateHint: "It happened a while before it arrived",
@@ -73,11 +76,33 @@ export const texts = {
     ended: "Signed out",
   },
 
+  unreachable:
+    "The live connection cannot be made, so nothing new arrives here. On the server, millrace status shows whether the realtime gateway runs, and MILLRACE_LIVE_URL must be an address that this browser can reach. This page keeps trying.",
+
+  empty: {
+    title: "Waiting for the first event",
+    lead: (site: string) =>
+      `Nothing has come from ${site} in the last half hour. If it is new, put this line into the head of every page:`,
+    copy: "Copy",
+    copied: "Copied",
+    next: "Then open one of its pages in a browser: it shows up here within a second, without loading anew.",
+    hints: "Nothing comes? Three usual reasons",
+    reasons: [
+      "A content blocker in your own browser stops the script: try a private window without one.",
+      "Your browser asks not to be tracked (Do Not Track or Global Privacy Control), which Millrace respects.",
+      "The page stands on another domain than the site's own and its subdomains: allow it in the site's settings.",
+    ],
+  },
+
+  again: "Try again",
+  chooseAnother: "Choose another",
+
   faults: {
-    network: "The server does not answer. Please try again.",
-    unauthenticated: "E-mail or password is not right.",
+    network: "The server does not answer. Check your connection, then try again.",
+    unauthenticated:
+      "E-mail or password is not right. If it is forgotten, millrace owner reset on the server sets a new one.",
     rateLimited: "Too many attempts. Please wait a minute.",
     unknownSite: "This site does not exist, or you may not see it.",
-    unexpected: "That did not work. Please try again.",
+    unexpected: "That did not work. Try again; if it stays so, millrace logs api says why.",
   },
 } as const;

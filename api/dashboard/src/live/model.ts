@@ -10,6 +10,8 @@ export interface Entry {
 }
 
 export interface Picture {
+  /** Nothing has come in the whole window, not even a bot. */
+  empty: boolean;
   /** Epoch ms by the server's clock. */
   now: number;
   here: number;
@@ -53,10 +55,12 @@ export class Model {
 
   picture(): Picture {
     const now = Date.now() + this.#behindMs;
+    const minutes = this.#minutes.bars(now);
     return {
+      empty: !this.#here && !this.#feed.length && minutes.every(({ count }) => !count),
       now,
       here: this.#here,
-      minutes: this.#minutes.bars(now),
+      minutes,
       moments: this.#moments.bars(now),
       pages: entries(this.#rankings.pages),
       sources: entries(this.#rankings.sources),
