@@ -12,6 +12,7 @@ from api.attempts import Attempts
 from api.call import Parts, Throttles
 from api.database import open_pool
 from api.endpoint import Endpoint
+from api.endpoints.completeness import ShownCompleteness, show_completeness
 from api.endpoints.description import describe_api
 from api.endpoints.edges import ShownEdges, list_edges
 from api.endpoints.keys import MadeKey, NewKey, ShownKeys, add_key, drop_key, list_keys
@@ -65,6 +66,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "GET", "/api/v2/trace/{receipt}", trace_event, "Where one event is", _QUERY, gives=Trace
+    ),
+    Endpoint(
+        "GET", "/api/v2/completeness", show_completeness, "Up to when the numbers are final",
+        _QUERY, gives=ShownCompleteness, asks=("site_id",),
     ),
     Endpoint("GET", "/api/openapi.json", describe_api, "This description", None),
 )  # fmt: skip

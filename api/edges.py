@@ -1,15 +1,18 @@
 """The registry of edges: whose streams the writers read."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.errors import Code, Refusal
 from writer.tables import edge
+
+ALIVE = timedelta(minutes=1)
+"""An edge heard so lately cannot be retired: its next heartbeat would bring it back."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -33,9 +36,30 @@ async def put_edge(db: AsyncConnection, name: str) -> None:
             "an edge's name has up to 63 lower-case letters, digits and hyphens",
             field="edge",
         )
-    statement = insert(edge).values(edge=name).on_conflict_do_nothing().returning(edge.c.edge)
+    new = insert(edge).values(edge=name)
+    # One that was retired comes back.
+    statement = new.on_conflict_do_update(
+        index_elements=["edge"], set_={"retired_at": None}, where=edge.c.retired_at.is_not(None)
+    ).returning(edge.c.edge)
     if (await db.execute(statement)).scalar_one_or_none() is None:
         raise Refusal(Code.CONFLICT, f"there is an edge {name} already", field="edge")
+
+
+async def retire_edge(db: AsyncConnection, name: str) -> EdgeRow:
+    """Wait for it no longer; returns what it was last known to hold. Raises Refusal."""
+    found = next((row for row in await read_edges(db) if row.edge == name), None)
+    if found is None:
+        raise Refusal(Code.NOT_FOUND, f"there is no edge {name!r}", field="edge")
+    alive = edge.c.last_heard > func.now() - ALIVE
+    statement = update(edge).where(edge.c.edge == name, alive.is_not(True))
+    values = statement.values(retired_at=func.coalesce(edge.c.retired_at, func.now()))
+    if (await db.execute(values.returning(edge.c.edge))).scalar_one_or_none() is None:
+        raise Refusal(
+            Code.CONFLICT,
+            f"{name} was heard less than a minute ago: end its edge and drain first",
+            field="edge",
+        )
+    return found
 
 
 async def read_edges(db: AsyncConnection) -> list[EdgeRow]:

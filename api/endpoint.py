@@ -18,7 +18,8 @@ Answer = Callable[[Call, Any], Awaitable[Any]]
 
 class Endpoint(NamedTuple):
     """``scope``: what a key needs (None: anyone may call); ``takes`` and ``gives``: msgspec types
-    of the bodies; ``fault``: the code of a wrong value in the body."""
+    of the bodies; ``fault``: the code of a wrong value in the body; ``asks``: names in the query
+    string, none of them required."""
 
     method: str
     path: str
@@ -29,6 +30,7 @@ class Endpoint(NamedTuple):
     gives: Any = None
     status: int = 200
     fault: Code | None = None
+    asks: tuple[str, ...] = ()
 
     def route(self) -> Route:
         """As Starlette wants it."""

@@ -55,11 +55,12 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "responses": {**_good(endpoint), "default": {"description": "refused", **_json(Refused)}},
     }
-    names = _PARAMETER.findall(endpoint.path)
+    names = [(name, "path") for name in _PARAMETER.findall(endpoint.path)]
+    names += [(name, "query") for name in endpoint.asks]
     if names:
         operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
+            {"name": name, "in": where, "required": where == "path", "schema": {"type": "string"}}
+            for name, where in names
         ]
     if endpoint.takes is not None:
         operation["requestBody"] = {"required": True, **_json(endpoint.takes)}

@@ -37,6 +37,18 @@ log = logging.getLogger("writer")
 
 _EDGES = "SELECT edge FROM edge"
 _HEARD = "UPDATE edge SET last_heard = greatest(last_heard, %s) WHERE edge = %s"
+# A retired edge that is heard again has returned, and is waited for like any other.
+_RETURNED = """
+UPDATE edge SET retired_at = NULL WHERE edge = %s AND last_heard > retired_at RETURNING edge
+"""
+# What was final stays so: a hole comes with a low_time that says nothing yet.
+_FINAL = """
+UPDATE boot b SET final_until = greatest(final_until, low_time)
+WHERE edge = %s AND final_until IS DISTINCT FROM low_time
+  AND (stored + void + aside + coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
+    WHERE s.edge = b.edge AND s.boot = b.boot AND s.seq <= b.low), '{}'))
+    @> int8range(1, low + 1)
+"""
 _SPOOLED = """
 UPDATE edge SET spooled_batches = %s, spooled_bytes = %s, oldest_spooled_at = %s WHERE edge = %s
 """
@@ -135,6 +147,9 @@ class Ledger:
                 with connection.transaction():
                     self._put_boot(connection, edge, boot, beat)
                 self._counted[edge, boot] = beat.counts
+        connection.execute(_FINAL, (edge,))
+        if connection.execute(_RETURNED, (edge,)).fetchone():
+            log.warning("edge %s was retired and is heard again: it is waited for", edge)
 
     def _put_boot(self, connection: Connection[Any], edge: str, boot: int, beat: BootBeat) -> None:
         void = _multirange(beat.void)

@@ -257,7 +257,7 @@ def _read_kept(
 
 
 def _one_look(connection: Connection[Any]) -> Any:
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     return connection.transaction()
 
 

@@ -158,11 +158,6 @@ def show_lost(connection: Connection[Any]) -> None:
         LEDGER_LOST_BATCHES.labels(edge).set(batches)
 
 
-def count_numbers(ranges: Ranges) -> int:
-    """How many numbers there are in bounded ranges."""
-    return sum(_upper(part) - _lower(part) for part in ranges)
-
-
 def numbers_of(ranges: Ranges) -> str:
     """For people: ``3, 7-9``."""
     return ", ".join(

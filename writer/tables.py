@@ -235,6 +235,7 @@ boot = Table(
         server_default=NO_RANGES,
         comment="acknowledged numbers that are nowhere",
     ),
+    Column("final_until", Instant, comment="all that it received before is stored"),
     comment="one worker start of an edge",
 )
 

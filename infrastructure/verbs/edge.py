@@ -5,13 +5,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.edges import EdgeRow, put_edge, read_edges
+from api.edges import EdgeRow, put_edge, read_edges, retire_edge
 from infrastructure.administration import in_transaction
 
 
 @click.group()
 def command() -> None:
-    """Register and list edges."""
+    """Register, retire and list edges."""
 
 
 @command.command()
@@ -25,6 +25,23 @@ def add(name: str) -> None:
     in_transaction(work)
     click.echo(f"Added {name}. On the edge set MILLRACE_EDGE_NAME={name}")
     click.echo("and the two public keys that `keys public` prints on the core.")
+
+
+@command.command()
+@click.argument("name")
+def retire(name: str) -> None:
+    """Wait no longer for the edge NAME: days count as final without it.
+
+    It comes back with `edge add NAME`, or when it is heard again.
+    """
+
+    async def work(db: AsyncConnection) -> EdgeRow:
+        return await retire_edge(db, name)
+
+    edge = in_transaction(work)
+    click.echo(f"Retired {name}: what it may still hold is written off until it returns.")
+    if edge.spooled_batches:
+        click.echo(f"Its spool held {edge.spooled_batches} batches when it was last heard.")
 
 
 @command.command("list")

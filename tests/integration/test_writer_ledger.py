@@ -20,6 +20,7 @@ from writer.ledger_fold import fold_batches
 from writer.prepare import Entry
 from writer.session import Session
 from writer.stream import stream_key
+from writer.zones import moment
 
 pytestmark = pytest.mark.anyio
 
@@ -55,8 +56,8 @@ def db(database: str) -> Iterator[psycopg.Connection[Any]]:
 
 async def tell(redis: Redis, edge: FakeEdge, low: int, **more: Any) -> None:
     """The edge's next heartbeat."""
-    told = {"last_acked": low, "counted_to": low, **more}
-    beat = BootBeat(at=NOON, low=low, low_time=NOON, **told)
+    told = {"at": NOON, "low_time": NOON, "last_acked": low, "counted_to": low, **more}
+    beat = BootBeat(low=low, **told)
     await redis.hset(redis_key(edge.name), f"{edge.boot:012x}", msgspec.msgpack.encode(beat))
 
 
@@ -181,6 +182,36 @@ async def test_a_heartbeat_out_of_range_hides_no_other_boot(
     await tell(redis, FakeEdge(boot=1), 5, counts={"example.com": {"received": 2}})
     await ledger.copy_heartbeats()
     assert rows(database, "select boot, events from edge_count order by boot") == [(1, 2), (2, 7)]
+
+
+async def test_a_boot_is_final_up_to_its_low_time_while_nothing_at_or_below_low_is_missing(
+    database: str, pipe: Pipe, redis: Redis, ledger: Ledger
+) -> None:
+    edge = FakeEdge()
+    first, second = edge.entry([envelope()]), edge.entry([envelope()])
+    pipe.put(first)
+    await tell(redis, edge, 1)
+    await ledger.copy_heartbeats()
+    await tell(redis, edge, 2, low_time=NOON + 5)
+    await ledger.copy_heartbeats()
+    assert rows(database, "select final_until from boot") == [(moment(NOON),)]
+    pipe.put(second)
+    await ledger.copy_heartbeats()
+    assert rows(database, "select final_until from boot") == [(moment(NOON + 5),)]
+
+
+async def test_a_retired_edge_that_is_heard_again_has_returned(
+    database: str, redis: Redis, ledger: Ledger, db: psycopg.Connection[Any]
+) -> None:
+    edge = FakeEdge()
+    await tell(redis, edge, 1)
+    await ledger.copy_heartbeats()
+    db.execute("update edge set retired_at = %s", (moment(NOON + 1),))
+    await ledger.copy_heartbeats()
+    assert rows(database, "select retired_at from edge") == [(moment(NOON + 1),)]
+    await tell(redis, edge, 1, at=NOON + 2)
+    await ledger.copy_heartbeats()
+    assert rows(database, "select retired_at from edge") == [(None,)]
 
 
 async def test_what_became_of_events_is_counted_by_boot_and_site_once(

@@ -1,0 +1,35 @@
+"""Completeness: whether a range of time can still change."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from api.call import Call
+from api.completeness import EdgeCompleteness, closed_through, final_until, read_completeness
+
+
+class ShownCompleteness(msgspec.Struct, frozen=True):
+    """``final_until``: nothing received before it is still to come, but from the edges named in
+    ``passed``. ``closed_through``: the last day of the site asked for that cannot change."""
+
+    final_until: datetime
+    closed_through: date | None
+    passed: tuple[str, ...]
+    edges: tuple[EdgeCompleteness, ...]
+
+
+async def show_completeness(call: Call, _: None) -> ShownCompleteness:
+    """Raises Refusal."""
+    key = call.request.query_params.get("site_id")
+    if key is None:
+        call.require_every_site()
+    site = None if key is None else await call.site_to_query(key)
+    async with call.parts.pool.connect() as db:
+        edges = await read_completeness(db, call.now)
+    final = final_until(edges, call.now)
+    return ShownCompleteness(
+        final_until=final,
+        closed_through=None if site is None else closed_through(site, final),
+        passed=tuple(edge.edge for edge in edges if edge.is_passed),
+        edges=tuple(edges),
+    )
