@@ -214,7 +214,7 @@ async def test_the_database_may_be_away_for_a_while(
         await until(lambda: not writer.readiness()["database"], "it says so")
         await anyio.to_thread.run_sync(postgres_server.start)
         await until_emptied(primary)
-        assert writer.readiness()["ready"]
+        await until(lambda: bool(writer.readiness()["ready"]), "it says that it is back")
     assert len(standing(url)) == 31
 
 

@@ -44,7 +44,7 @@ def started(
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
@@ -72,20 +72,18 @@ def test_it_gets_ready_and_ends_cleanly_on_sigterm(database: str, primary: str) 
     with started("writer", settings(database, primary, port)) as process:
         wait_until_ready(port, process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_taken_port_is_said_in_one_sentence(database: str, primary: str) -> None:
     put_edge(database)
     [port] = free_ports(1)
-    with (
-        started("writer", settings(database, primary, port)) as first,
-        started("writer", settings(database, primary, port)) as second,
-    ):
+    with started("writer", settings(database, primary, port)) as first:
         wait_until_ready(port, first)
-        assert second.wait(20) == 1
-        assert second.stderr is not None
-        said = second.stderr.read().decode()
+        with started("writer", settings(database, primary, port)) as second:
+            assert second.wait(60) == 1
+            assert second.stderr is not None
+            said = second.stderr.read().decode()
     assert f"port {port} is taken" in said.lower()
     assert "Traceback" not in said
 
@@ -94,7 +92,7 @@ def test_a_missing_setting_is_named(database: str, primary: str) -> None:
     environment = settings(database, primary, 1)
     del environment["MILLRACE_SEAL_KEYS"]
     with started("writer", environment) as process:
-        assert process.wait(20) == 2
+        assert process.wait(60) == 2
         assert process.stderr is not None
         assert b"MILLRACE_SEAL_KEYS is not set" in process.stderr.read()
 
