@@ -32,10 +32,9 @@ def questions(from_ms: int) -> Iterator[dict[str, Any]]:
         "pagination": {"limit": 10_000},
     }
     for dimensions in ((), *((name,) for name in DIMENSIONS), *_PAIRS):
-        question = {**asked, "metrics": metrics_for(dimensions), "dimensions": list(dimensions)}
-        yield question
-        if len(dimensions) < 2:
-            yield from ({**question, "filters": [one]} for one in _FILTERS)
+        yield {**asked, "metrics": metrics_for(dimensions), "dimensions": list(dimensions)}
+    for one in _FILTERS:
+        yield {**asked, "metrics": list(METRICS), "dimensions": ["event:page"], "filters": [one]}
 
 
 def metrics_for(dimensions: tuple[str, ...]) -> list[str]:
