@@ -48,34 +48,46 @@ class Decided(NamedTuple):
 
 
 def count_read(
-    batches: Iterable[Decided], new: Iterable[Row], refused: Iterable[Unfit]
+    batches: Iterable[Decided], new: Sequence[Row], refused: Sequence[Unfit]
 ) -> Counter[CountKey]:
     """The counts of a read. ``new``: rows that were stored and took no other's place;
     ``refused``: rows that the database did not take."""
     counts: Counter[CountKey] = Counter()
-    for edge, boot, n, rows, dropped, unfit in batches:
-        sites = Counter([row.draft.site for row in rows])
-        for site, events in sites.items():
-            counts[CountKey(edge, boot, site, DUPLICATE)] += events
-        for left in dropped:
-            counts[CountKey(edge, boot, left.draft.site, DROPPED + left.why.reason)] += 1
-        rest = n - len(rows) - len(dropped)
-        if rest:
-            # What could not be read is one envelope to the quarantine, however many events.
-            site = unfit[0].origin.envelope.site.lower() if unfit else ""
-            counts[CountKey(edge, boot, site, QUARANTINED)] += rest - len(unfit)
-        for event in unfit:
-            counts[_of(event, QUARANTINED)] += 1
-    stored = Counter(
-        [(row.draft.header.boot, row.draft.header.edge, row.draft.site) for row in new]
-    )
-    for (boot, edge, site), events in stored.items():
-        counts[CountKey(edge, boot, site, STORED)] += events
-        counts[CountKey(edge, boot, site, DUPLICATE)] -= events
+    rows = 0
+    for batch in batches:
+        rows += len(batch.rows)
+        _count_batch(counts, batch)
+    if len(new) < rows:
+        _count_duplicates(counts, new)
     for event in refused:
         counts[_of(event, QUARANTINED)] += 1
         counts[_of(event, DUPLICATE)] -= 1
     return counts
+
+
+def _count_batch(counts: Counter[CountKey], batch: Decided) -> None:
+    """All its rows as stored."""
+    edge, boot, n, rows, dropped, unfit = batch
+    for site, events in Counter([row.draft.site for row in rows]).items():
+        counts[CountKey(edge, boot, site, STORED)] += events
+    for left in dropped:
+        counts[CountKey(edge, boot, left.draft.site, DROPPED + left.why.reason)] += 1
+    for event in unfit:
+        counts[_of(event, QUARANTINED)] += 1
+    told_apart = len(rows) + len(dropped) + len(unfit)
+    if told_apart < n:
+        # What the reader could not tell apart went to the quarantine with the rest of it.
+        site = unfit[0].origin.envelope.site.lower() if unfit else ""
+        counts[CountKey(edge, boot, site, QUARANTINED)] += n - told_apart
+
+
+def _count_duplicates(counts: Counter[CountKey], new: Sequence[Row]) -> None:
+    """Take back what was counted as stored and is not new."""
+    stored = Counter([(*row.draft.origin[:2], row.draft.site) for row in new])
+    for key in [key for key in counts if key.outcome == STORED]:
+        again = counts[key] - stored[key.edge, key.boot, key.site]
+        counts[key] -= again
+        counts[key._replace(outcome=DUPLICATE)] += again
 
 
 def put_counts(cursor: Cursor[Any], counts: Mapping[CountKey, int]) -> None:
