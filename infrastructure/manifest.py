@@ -7,7 +7,7 @@ import msgspec
 import yaml
 
 from shared import settings
-from shared.settings import variable
+from shared.settings import variables
 
 MANIFEST = Path(__file__).resolve().parents[1] / "app.manifest.yaml"
 
@@ -41,7 +41,8 @@ class ServiceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def reads(self) -> frozenset[str]:
         """The environment variables that the service reads."""
-        return frozenset(map(variable, self.settings_group.__struct_fields__))
+        fields = self.settings_group.__struct_fields__
+        return frozenset(name for field in fields for name in variables(field))
 
     @property
     def ports(self) -> tuple[ManifestPort, ...]:

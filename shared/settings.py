@@ -234,7 +234,7 @@ def load(group: type[S], environ: Mapping[str, str]) -> S:
     hints = get_type_hints(group, include_extras=True)
     for field in msgspec.structs.fields(group):
         try:
-            text = _read(field.name, environ)
+            text = read_setting(field.name, environ)
             if text is not None:
                 values[field.name] = _convert(text, hints[field.name])
             elif field.required:
@@ -267,7 +267,7 @@ def _described(
 ) -> Described:
     extra = _extra(hint)
     default = "" if field.required else _show(field.default)
-    text = _read(field.name, environ)
+    text = read_setting(field.name, environ)
     name = variable(field.name)
     source = "default" if text is None else (name if name in environ else name + _FILE)
     value = default if text is None else ("••••••" if extra["secret"] else text)
@@ -285,13 +285,21 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _read(field: str, environ: Mapping[str, str]) -> str | None:
-    name = variable(field)
-    if name in environ:
-        return environ[name]
-    if name + _FILE in environ:
-        return Path(environ[name + _FILE]).read_text().strip()
-    return None
+def variables(field: str) -> tuple[str, str]:
+    """Both that a field is read from: the one that holds it, and the one that names a file."""
+    return variable(field), variable(field) + _FILE
+
+
+def read_setting(field: str, environ: Mapping[str, str]) -> str | None:
+    """The text of one setting, wherever it stands; None where it is not set. Raises OSError."""
+    file = setting_file(field, environ)
+    return environ.get(variable(field)) if file is None else file.read_text().strip()
+
+
+def setting_file(field: str, environ: Mapping[str, str]) -> Path | None:
+    """The file that a setting is read from; None where it stands in the environment or nowhere."""
+    name, file = variables(field)
+    return Path(environ[file]) if file in environ and name not in environ else None
 
 
 def _convert(text: str, hint: Any) -> Any:

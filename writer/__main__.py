@@ -10,7 +10,7 @@ import sys
 
 from shared.logs import set_up_logs
 from shared.ops import OpsServer
-from shared.settings import BadSettings, WriterSettings, load, variable
+from shared.settings import BadSettings, WriterSettings, load, setting_file, variable
 from writer.app import Writer
 from writer.port import PortTaken, take_port
 
@@ -24,7 +24,7 @@ _GC_THRESHOLDS = (100_000, 20, 100)
 
 
 async def _serve(settings: WriterSettings, listening: socket.socket) -> None:
-    writer = Writer(settings)
+    writer = Writer(settings, seal_keys_file=setting_file("seal_keys", os.environ))
     ops = OpsServer(writer.readiness, settings.ops_host, settings.writer_port)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

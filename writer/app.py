@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from nacl.signing import SigningKey
 from redis.asyncio import Redis
 
 from shared.clock import Clock, system_clock
-from shared.keys import public_seal_key, read_private_keys, read_signing_key
+from shared.keys import read_signing_key
 from shared.redis_connection import connect
 from shared.settings import WriterSettings
 from writer.consume import BLOCK_MS, Consumer, Limits
 from writer.enrich.place import Geo
+from writer.key_ring import KeyRing
 from writer.ledger import Ledger
 from writer.periodic import every
 from writer.prepare import Preparer
@@ -38,8 +40,9 @@ class Writer:
         settings: WriterSettings,
         clock: Clock = system_clock,
         after_commit: Callable[[], None] = _nothing,
+        seal_keys_file: Path | None = None,
     ) -> None:
-        private_keys = read_private_keys(settings.seal_keys)
+        private_keys = KeyRing(settings.seal_keys, seal_keys_file)
         signing_key: SigningKey = read_signing_key(settings.signing_key)
         # A blocking read is answered late on purpose.
         self.redis: Redis = connect(
@@ -67,8 +70,7 @@ class Writer:
             self.session,
             after_commit,
         )
-        publics = tuple(map(public_seal_key, settings.seal_keys.split()))
-        self.publisher = Publisher(self.session, self.redis, signing_key, publics, clock)
+        self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
         self.ledger = Ledger(self.session, self.redis)
         self._keep_s = settings.writer_claim_after_s / 3
 

@@ -11,6 +11,7 @@ from redis.exceptions import WatchError
 
 from shared.clock import Clock
 from shared.snapshot import REDIS_KEY, Forged, KeyRules, SiteRules, Snapshot, sign, verify
+from writer.key_ring import KeyRing
 from writer.session import Session
 from writer.sites import ApiKey, Site, SiteBook, read_sites
 
@@ -25,22 +26,24 @@ class Publisher:
         session: Session,
         redis: Redis,
         signing_key: SigningKey,
-        seal_keys: tuple[str, ...],
+        ring: KeyRing,
         clock: Clock,
     ) -> None:
         self._session = session
         self._redis = redis
         self._signing_key = signing_key
-        self._seal_keys = seal_keys
+        self._ring = ring
+        self._seal_keys = ring.publics
         self._clock = clock
         self._book = SiteBook()
         self._raw = b""
 
     async def publish(self) -> None:
         """One look at both sides."""
+        self._ring.refresh()
         book = await self._session.run(self._read)
-        if book is not self._book or not self._raw:
-            self._book = book
+        if book is not self._book or self._ring.publics != self._seal_keys or not self._raw:
+            self._book, self._seal_keys = book, self._ring.publics
             snapshot = build(book, self._seal_keys, self._clock())
             self._raw = sign(snapshot, self._signing_key)
         await self._put_if_greater(book.order)
@@ -52,8 +55,10 @@ class Publisher:
         """Two writers may publish at once: the key is watched between look and write."""
         async with self._redis.pipeline(transaction=True) as pipe:
             await pipe.watch(REDIS_KEY)
-            standing = self._order_of(await pipe.get(REDIS_KEY))
-            if standing is not None and standing >= order:
+            standing = self._standing(await pipe.get(REDIS_KEY))
+            if standing is not None and standing.order >= order:
+                if standing.order == order and self._names_an_older_key(standing):
+                    await self._session.run(_count_up)
                 return
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(REDIS_KEY, self._raw)
@@ -63,14 +68,25 @@ class Publisher:
                 return
         log.info("snapshot %d.%d is published", *order)
 
-    def _order_of(self, raw: Any) -> tuple[int, int] | None:
+    def _names_an_older_key(self, standing: Snapshot) -> bool:
+        """A key that this writer does not know is a newer one, which another writer has."""
+        return standing.seal_keys[:1] != self._seal_keys[:1] and set(standing.seal_keys[:1]) <= set(
+            self._seal_keys
+        )
+
+    def _standing(self, raw: Any) -> Snapshot | None:
         if raw is None:
             return None
         try:
-            return verify(raw, self._signing_key.verify_key).order
+            return verify(raw, self._signing_key.verify_key)
         except Forged:
             log.warning("what stood for a snapshot on the primary was not signed by this core")
             return None
+
+
+def _count_up(connection: Connection[Any]) -> None:
+    """So that edges take a snapshot which differs in its keys alone; published at the next look."""
+    connection.execute("UPDATE snapshot_version SET version = version + 1")
 
 
 def build(book: SiteBook, seal_keys: tuple[str, ...], now: int) -> Snapshot:

@@ -47,8 +47,6 @@ class Quarantine:
 
     def __init__(self, private_keys: Mapping[str, PrivateKey]) -> None:
         self._private_keys = private_keys
-        self._key_id, newest = next(iter(private_keys.items()))
-        self._box = SealedBox(newest.public_key)
 
     def put_events(self, cursor: Cursor[Any], unfit: list[Unfit], commit_no: int) -> None:
         """Set single events aside."""
@@ -85,8 +83,9 @@ class Quarantine:
     def _seal(self, unfit: Unfit) -> bytes:
         origin = unfit.origin
         alone = msgspec.structs.replace(origin.envelope, first=origin.nth, taken=[origin.taken])
-        box = self._box.encrypt(msgspec.msgpack.encode(alone))
-        return msgspec.msgpack.encode(Kept(self._key_id, box))
+        key_id, newest = next(iter(self._private_keys.items()))
+        box = SealedBox(newest.public_key).encrypt(msgspec.msgpack.encode(alone))
+        return msgspec.msgpack.encode(Kept(key_id, box))
 
 
 def _entry_row(entry: Damaged, commit_no: int) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from infrastructure.local.running import drop_running, put_running
 from infrastructure.local.server import POSTGRES_SETTING, PRIMARY_SETTING, SPOOL_SETTING
 from infrastructure.local.stack import LocalStack
 from infrastructure.manifest import Manifest, read_manifest
+from infrastructure.secret_file import put_secret
 from writer.migrate import upgrade
 
 
@@ -86,7 +87,7 @@ def make_product(
     """The product over `stack` with data and logs below `folder`; `changes` are settings that win
     over the installation's."""
     settings = {
-        **installation.settings(),
+        **_keys_in_a_file(installation.settings(), folder / "seal-keys"),
         PRIMARY_SETTING: stack.primary_url,
         SPOOL_SETTING: stack.spool_url,
         POSTGRES_SETTING: stack.postgres_url,
@@ -96,3 +97,11 @@ def make_product(
     }
     processes = make_processes(manifest or read_manifest(), settings, folder / "logs")
     return Product(stack, processes, settings, folder)
+
+
+def _keys_in_a_file(settings: dict[str, str], file: Path) -> dict[str, str]:
+    """The sealing keys where `keys rotate` can change them and the writer notices."""
+    first = settings.pop("MILLRACE_SEAL_KEYS")
+    if not file.exists():
+        put_secret(make_folder(file.parent) / file.name, first)
+    return {**settings, "MILLRACE_SEAL_KEYS_FILE": str(file)}

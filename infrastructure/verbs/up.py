@@ -17,6 +17,7 @@ from infrastructure.local.server_programs import prepare_servers
 from infrastructure.local.supervisor import PURPOSE, supervise
 from infrastructure.problem import Problem
 from infrastructure.progress import console, step
+from infrastructure.verbs.keys import COST_OF_LOSS
 
 _POLL_S = 0.1
 _READY_WITHIN_S = 180.0
@@ -67,6 +68,7 @@ def _say_where() -> None:
         console.print(f"Dashboard  {settings['MILLRACE_API_URL']}")
         console.print(f"Beacons    {settings['MILLRACE_EDGE_URL']}")
         console.print(f"Data       {folder}")
+        console.print(COST_OF_LOSS)
         console.print(
             "Next: `./run owner add you@example.com`, `./run site add example.com`; "
             "`./run status`, `./run logs`, `./run down`."

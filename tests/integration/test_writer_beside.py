@@ -23,6 +23,7 @@ from tests.writer_world import (
     put_site,
     rows,
 )
+from writer.key_ring import KeyRing
 from writer.ledger import Ledger
 from writer.publish import Publisher
 from writer.session import Session
@@ -47,8 +48,8 @@ async def session(database: str) -> AsyncIterator[Session]:
 
 @pytest.fixture
 def publisher(session: Session, redis: Redis) -> Publisher:
-    publics = (public_seal_key(SEAL_KEY),)
-    return Publisher(session, redis, read_signing_key(SIGNING_KEY), publics, lambda: NOON)
+    ring = KeyRing(SEAL_KEY)
+    return Publisher(session, redis, read_signing_key(SIGNING_KEY), ring, lambda: NOON)
 
 
 async def published(redis: Redis) -> Snapshot:
