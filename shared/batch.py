@@ -103,7 +103,7 @@ def read_header(fields: Mapping[bytes, bytes]) -> Header:
             void=tuple(int(number) for number in fields[b"void"].split(b",") if number),
         )
     except (KeyError, ValueError) as error:
-        raise DamagedBatch(MALFORMED, repr(error)) from error
+        raise DamagedBatch(MALFORMED, type(error).__name__) from error
 
 
 def open_sealed(fields: Mapping[bytes, bytes], private_keys: Mapping[str, PrivateKey]) -> Sealed:
@@ -111,7 +111,7 @@ def open_sealed(fields: Mapping[bytes, bytes], private_keys: Mapping[str, Privat
     header = read_header(fields)
     private_key = private_keys.get(header.key)
     if private_key is None:
-        raise DamagedBatch(UNKNOWN_KEY, header.key)
+        raise DamagedBatch(UNKNOWN_KEY)
     try:
         packed = SealedBox(private_key).decrypt(fields[b"body"])
         sealed = _decoder.decode(_unpack(packed))
