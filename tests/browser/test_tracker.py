@@ -6,8 +6,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from edge.script import BUILT
 from infrastructure.local.ports import free_ports
 from tests.browser.tracked_site import STUB, Answer, TrackedSite, refusal, tracked_site
 
@@ -140,6 +141,20 @@ def test_a_page_in_the_background_is_counted_once_it_is_seen(site: TrackedSite, 
     assert site.next_event()["url"] == f"{site.url}/one"
     page.evaluate("millrace('marker')")
     assert site.next_event()["name"] == "marker"
+
+
+def test_the_referrer_is_forgotten_by_a_move_in_the_background_too(
+    site: TrackedSite, page: Page
+) -> None:
+    page.add_init_script(HIDEABLE % "false")
+    with page.expect_response("**/track"):
+        page.goto(f"{site.url}/one", referer="https://search.example/")
+    assert site.next_event()["referrer"] == "https://search.example/"
+    page.evaluate("hide(true)")
+    push_and_settle(page, "/two")
+    page.evaluate("hide(false)")
+    event = site.next_event()
+    assert (event["url"], event["referrer"]) == (f"{site.url}/two", "")
 
 
 def test_a_page_back_from_the_browsers_cache_is_a_view(site: TrackedSite, page: Page) -> None:
@@ -279,6 +294,45 @@ def test_nothing_is_counted_on_localhost_without_data_local(
     assert console == ["millrace: not counted: localhost"]
 
 
+@pytest.mark.parametrize("host", ["shop.localhost", "a.b.localhost", "0.0.0.0", "127.9.9.9"])
+def test_other_names_of_localhost_are_localhost_too(
+    host: str, site: TrackedSite, page: Page, console: list[str]
+) -> None:
+    beacons = open_as(page, site, host)
+    page.evaluate("millrace('signup')")
+    page.evaluate("fetch('/marker').then(answer => answer.text())")
+    assert beacons == []
+    assert console == ["millrace: not counted: localhost"]
+
+
+@pytest.mark.parametrize("host", ["mylocalhost", "localhost.example", "10.0.0.0", "0.example"])
+def test_names_that_only_look_like_localhost_are_counted(
+    host: str, site: TrackedSite, page: Page
+) -> None:
+    beacons = open_as(page, site, host)
+    page.evaluate("fetch('/marker').then(answer => answer.text())")
+    assert len(beacons) == 1
+
+
+def open_as(page: Page, site: TrackedSite, host: str) -> list[str]:
+    """A page with the tracker on a `host` that need not exist; returns the beacons it sends."""
+    beacons: list[str] = []
+    site.attributes = ""
+
+    def answer(route: Route) -> None:
+        if route.request.url.endswith("/t.js"):
+            route.fulfill(body=BUILT.read_text(), content_type="text/javascript")
+        elif route.request.method == "POST":
+            beacons.append(route.request.post_data or "")
+            route.fulfill(status=202, body="{}")
+        else:
+            route.fulfill(body=site.page(), content_type="text/html")
+
+    page.route(f"http://{host}/**", answer)
+    page.goto(f"http://{host}/page")
+    return beacons
+
+
 def test_nothing_is_counted_on_a_page_opened_from_a_file(
     site: TrackedSite, page: Page, console: list[str], tmp_path: Path
 ) -> None:
@@ -305,6 +359,20 @@ def test_a_refusal_says_why_once_and_is_not_tried_again(
     assert re.search("forbidden_origin.*not for this origin", console[0])
     ids = [site.next_event()["id"] for _ in range(3)]
     assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize("status", [431, 451, 499])
+def test_any_refusal_of_the_request_itself_is_final(
+    status: int, site: TrackedSite, page: Page
+) -> None:
+    site.answers.put(refusal(status, "head_too_large", "too large"))
+    with page.expect_console_message(lambda line: "head_too_large" in line.text):
+        page.goto(f"{site.url}/one")
+    site.next_event()
+    site.attributes = "data-path=/elsewhere"
+    page.goto(f"{site.url}/two")
+    page.evaluate("fetch('/marker').then(answer => answer.text())")
+    assert site.requests.empty()
 
 
 def test_a_drop_says_its_reason(site: TrackedSite, page: Page, console: list[str]) -> None:

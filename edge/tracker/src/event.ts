@@ -14,9 +14,7 @@ export const address = (): string =>
 
 /** Where this page was come to from, until the visitor moves on within it. */
 let referrer = document.referrer.slice(0, MAX_URL);
-export const forget_referrer = (): void => {
-  referrer = "";
-};
+export const forget_referrer = () => (referrer = "");
 
 /** Counts one event. Given fields of the ingest contract stand above what the page says. */
 export const count = (name: string, fields?: Record<string, unknown>): void => {

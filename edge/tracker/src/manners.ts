@@ -8,7 +8,7 @@ type Wishes = Navigator & Record<string, unknown>;
 /** Why nothing is counted here; something false where all is well. */
 export const objection = () =>
   ["doNotTrack", "globalPrivacyControl"].find((wish) => (navigator as Wishes)[wish] == 1) ||
-  (local == null && /^(localhost|127\..*|\[::1]|)$/.test(location.hostname) && "localhost");
+  (local == null && /^((.+\.)?localhost|127\..*|0\.0\.0\.0|\[::1]|)$/.test(location.hostname) && "localhost");
 
 const told: Record<string, boolean> = {};
 

@@ -18,7 +18,7 @@ export const deliver = async (write: Write, pause_s = 1): Promise<void> => {
     // Browsers keep no more than 64 KiB alive: a larger event gets its answer at the second try.
     keepalive: pause_s < 2,
   }).catch((failure) => failure);
-  if (answer.status! < 429) {
+  if (answer.status != 429 && answer.status! < 500) {
     pending.delete(write);
     tell_answer(answer as Response);
   } else {
@@ -26,9 +26,10 @@ export const deliver = async (write: Write, pause_s = 1): Promise<void> => {
       deliver,
       // The jitter keeps the pages of an edge that comes back from asking all at once. A date is no
       // number of seconds, and a timer takes no more than 24 days.
-      1e3 * (pause_s * (1 + Math.random()) + (+answer.headers?.get("retry-after")! & 65535)),
+      1e3 *
+        (pause_s + pause_s * Math.random() + ((answer.headers?.get("retry-after") as any) & 65535)),
       write,
-      pause_s < 99 ? 2 * pause_s : pause_s,
+      pause_s < 100 ? 2 * pause_s : pause_s,
     );
   }
 };

@@ -7,19 +7,14 @@ let seen = "";
 /** Counts a view of the current address, or leaves that to the moment it comes in sight. */
 const view = (): void => {
   if (address() == seen) return;
-  if (document.hidden) {
-    seen = "";
-    return;
-  }
-  if (seen) forget_referrer();
+  if (seen) seen = forget_referrer();
+  if (document.hidden) return;
   seen = address();
   count("pageview");
 };
 
 /** Frameworks set the title after the address. */
-const view_soon = (): void => {
-  setTimeout(view, 99);
-};
+const view_soon = () => setTimeout(view, 99);
 
 const push_state = history.pushState;
 history.pushState = (...change) => {
@@ -28,15 +23,10 @@ history.pushState = (...change) => {
 };
 addEventListener("popstate", view_soon);
 
-addEventListener("visibilitychange", () => {
-  if (document.hidden) send_beacons();
-  else if (!seen) view();
-});
+addEventListener("visibilitychange", () => (document.hidden ? send_beacons() : seen || view()));
 
 // A page that comes back from the back/forward cache is viewed anew.
-addEventListener("pagehide", () => {
-  seen = "";
-});
+addEventListener("pagehide", () => (seen = ""));
 
 const calls = window.millrace?.q;
 window.millrace = count;
