@@ -35,6 +35,7 @@ VERBS = {
     "check": Verb("check", "Lint, types, import contracts, dead code.", only_in_checkout=True),
     "bench": Verb("bench", "Run the benchmarks, or some by name.", only_in_checkout=True),
     "chaos": Verb("chaos", "Kill, stop and cut off; account for all.", only_in_checkout=True),
+    "wheel": Verb("wheel", "Build the wheel that hosts install from.", only_in_checkout=True),
     "site": Verb("site", "Add and list sites."),
     "owner": Verb("owner", "Add owners, reset their passwords."),
     "key": Verb("key", "Make and revoke API keys."),
