@@ -36,6 +36,7 @@ def _tell(verdict: Verdict, again: str, folder: Path) -> None:
         ("lost", verdict.account.lost),
         ("duplicated", verdict.account.duplicated),
         ("invented", verdict.account.invented),
+        ("missing in the ledger", verdict.missing),
         ("answered differently", verdict.differing),
         ("ended by itself", verdict.surprises),
     ):

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
+import psycopg
 
 from api.database import open_transaction
 from api.keys import put_key
 from api.sites import put_site
+from infrastructure.local.installation import EDGE
 from infrastructure.local.redis_server import RedisServer
 from shared.snapshot import SCOPES
 from tests.chaos.account import Account, draw_up
@@ -23,19 +25,23 @@ from tests.chaos.faults import Faults
 from tests.chaos.load import AGENTS, BROWSED, SERVED, SPAN_MS, Event, Load, Log
 from tests.chaos.plan import Fault, planned_faults
 from tests.chaos.stand import Stand, disturbed_stand, undisturbed_stand
+from writer.ledger_equation import read_edge
 
 _LOOK_EVERY_S = 0.1
 _SETTLE_WITHIN_S = 300.0
 _MOST_IN_AN_ARRAY = 100
-STREAM = "ingest:local"
+_BALANCE_WITHIN_S = 60.0
+STREAM = f"ingest:{EDGE}"
 Say = Callable[[str], None]
 
 
 class Verdict(NamedTuple):
     """``differing``: questions answered otherwise than by an undisturbed stand. ``surprises``:
-    services that ended without having been killed."""
+    services that ended without having been killed. ``missing``: what the product's own ledger
+    cannot account for."""
 
     account: Account
+    missing: list[str]
     differing: list[str]
     questions: int
     surprises: list[str]
@@ -43,7 +49,8 @@ class Verdict(NamedTuple):
     @property
     def is_clean(self) -> bool:
         """Nothing to be ashamed of."""
-        return self.account.is_clean and not self.differing and not self.surprises
+        wrong = self.missing or self.differing or self.surprises
+        return self.account.is_clean and not wrong
 
 
 def run_chaos(seed: int, seconds: float, folder: Path, say: Say) -> Verdict:
@@ -56,11 +63,12 @@ def run_chaos(seed: int, seconds: float, folder: Path, say: Say) -> Verdict:
         say("the faults are over; waiting until everything has arrived")
         until_arrived(stand)
         account = draw_up(stand.product.postgres_url, log)
+        missing = until_balanced(stand)
         say(f"answers by status: {dict(sorted(log.statuses.items()))}")
         answers = ask(stand.product.api_url, key, from_ms)
     say("the same keyed traffic, undisturbed")
     others = _undisturbed_answers(folder / "calm", log, from_ms)
-    return Verdict(account, differing(answers, others), len(answers), surprises)
+    return Verdict(account, missing, differing(answers, others), len(answers), surprises)
 
 
 def settle_in(stand: Stand) -> str:
@@ -89,6 +97,14 @@ def until_arrived(stand: Stand) -> None:
         "spool and stream are empty",
         _SETTLE_WITHIN_S,
     )
+
+
+def until_balanced(stand: Stand) -> list[str]:
+    """What the ledger misses once the last heartbeats are in; it is given a while for that."""
+    deadline = time.monotonic() + _BALANCE_WITHIN_S
+    while (missing := _missing(stand)) and time.monotonic() < deadline:
+        time.sleep(1.0)
+    return missing
 
 
 def length(redis: RedisServer) -> int:
@@ -164,6 +180,12 @@ def _send(client: httpx.Client, stand: Stand, key: str, events: list[Event]) -> 
             return
         assert answer.status_code == 429, answer.text
         time.sleep(float(answer.headers["retry-after"]))
+
+
+def _missing(stand: Stand) -> list[str]:
+    url = stand.product.postgres_url
+    with psycopg.connect(url, autocommit=True) as db, stand.primary.client() as redis:
+        return [str(missing) for missing in read_edge(db, redis, EDGE).missing]
 
 
 async def _put_sites(postgres_url: str) -> str:
