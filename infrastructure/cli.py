@@ -46,7 +46,7 @@ VERBS = {
     "replay": Verb("replay", "Read web server logs into a site."),
     "migrate": Verb("migrate", "Bring the database to this version's shape."),
     "settings": Verb("settings", "Every setting with value, source and meaning.", needs_core=False),
-    "keys": Verb("keys", "Make an installation's keys, print the public ones.", needs_core=False),
+    "keys": Verb("keys", "Make, rotate and back up an installation's keys.", needs_core=False),
 }
 
 
