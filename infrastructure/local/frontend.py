@@ -1,17 +1,14 @@
 """The tracker and the dashboard, built when their sources have changed, kept by their hash."""
 
-import hashlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from infrastructure.local.cache import cached, locked
 from infrastructure.local.folders import CHECKOUT, cache_folder
+from infrastructure.local.front_end_sources import PLACES, digest_of, is_built, sources, stamp
 from infrastructure.local.node import find_node
 
-FRONT_ENDS = (CHECKOUT / "edge" / "tracker", CHECKOUT / "api" / "dashboard")
-_NOT_SOURCE = {"node_modules", "dist"}
-_STAMP = ".built-from"
+FRONT_ENDS = tuple(CHECKOUT / place for place in PLACES)
 
 
 def build_front_ends() -> None:
@@ -28,14 +25,13 @@ def check_front_ends() -> None:
 
 
 def _build(folder: Path) -> None:
-    digest = _digest(_sources(folder))
-    stamp = folder / "dist" / _STAMP
-    if stamp.is_file() and stamp.read_text() == digest:
+    if is_built(folder):
         return
+    digest = digest_of(sources(folder))
     built = cached(f"front-end-{folder.name}-{digest}", lambda made, _: _make(folder, made))
     shutil.rmtree(folder / "dist", ignore_errors=True)
     shutil.copytree(built / "dist", folder / "dist")
-    stamp.write_text(digest)
+    stamp(folder).write_text(digest)
 
 
 def _make(folder: Path, made: Path) -> None:
@@ -48,33 +44,15 @@ def _make(folder: Path, made: Path) -> None:
 def _install(folder: Path) -> None:
     """`npm ci`, once a lock file."""
     modules = folder / "node_modules"
-    stamp = modules / ".installed-from"
-    digest = _digest([folder / "package-lock.json"])
-    with locked(cache_folder() / f"npm-{_digest([folder / 'package.json'])}.lock"):
-        if not stamp.is_file() or stamp.read_text() != digest:
+    installed = modules / ".installed-from"
+    digest = digest_of([folder / "package-lock.json"])
+    with locked(cache_folder() / f"npm-{digest_of([folder / 'package.json'])}.lock"):
+        if not installed.is_file() or installed.read_text() != digest:
             title = f"Fetching what {_name(folder)} is built with"
             find_node().run(title, ["ci", "--no-audit", "--no-fund"], folder)
             modules.mkdir(exist_ok=True)
-            stamp.write_text(digest)
+            installed.write_text(digest)
 
 
 def _name(folder: Path) -> str:
     return f"the {folder.name}"
-
-
-def _sources(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name in _NOT_SOURCE:
-            continue
-        yield from (each for each in sorted(path.rglob("*")) if each.is_file())
-        if path.is_file():
-            yield path
-
-
-def _digest(files: Iterator[Path] | list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        content = path.read_bytes()
-        digest.update(f"{path.name} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()[:16]

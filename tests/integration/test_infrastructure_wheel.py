@@ -1,5 +1,6 @@
 """What the wheel installs: an edge alone, with neither a database driver nor SQLAlchemy."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -9,8 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from infrastructure.bootstrap import LOCK
+from infrastructure.cli import cli
 from infrastructure.local.child import Child
 from infrastructure.local.folders import CHECKOUT
 from infrastructure.local.frontend import build_front_ends
@@ -25,8 +28,7 @@ _DRIVERS = ("sqlalchemy", "psycopg", "alembic", "rq")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_front_ends()
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    built = subprocess.run([*command, str(CHECKOUT)], capture_output=True, text=True, check=False)
+    built = _build(CHECKOUT, folder)
     assert built.returncode == 0, built.stdout + built.stderr
     return next(folder.glob("*.whl"))
 
@@ -58,6 +60,40 @@ def test_the_wheel_carries_the_built_tracker_and_pages_and_no_sources_of_theirs(
     assert "api/dashboard/dist/index.html" in names
     assert not [name for name in names if "node_modules" in name or name.endswith(".ts")]
     assert not [name for name in names if name.startswith("tests/")]
+    assert [name for name in names if "favicon" in name] == ["api/dashboard/dist/favicon.svg"]
+
+
+def test_without_the_built_tracker_and_pages_there_is_no_wheel_but_one_sentence(
+    tmp_path: Path,
+) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(CHECKOUT, clone, ignore=shutil.ignore_patterns("dist", "node_modules", ".git"))
+    ran = _build(clone, tmp_path / "out")
+    assert ran.returncode != 0
+    assert not list(tmp_path.glob("out/*.whl"))
+    assert "edge/tracker and api/dashboard. Run `./run wheel`" in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def test_a_tracker_that_has_changed_since_it_was_built_is_not_packed(
+    wheel: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(CHECKOUT, clone, ignore=shutil.ignore_patterns("node_modules", ".git"))
+    (clone / "edge/tracker/src/settings.ts").write_text("changed")
+    ran = _build(clone, tmp_path / "out")
+    assert (ran.returncode == 0, "sources: edge/tracker. Run" in ran.stdout + ran.stderr) == (
+        False,
+        True,
+    )
+
+
+def test_the_wheel_verb_prints_where_the_wheel_is(wheel: Path, tmp_path: Path) -> None:
+    ran = CliRunner().invoke(cli, ["wheel", "--outdir", str(tmp_path)])
+    assert ran.exit_code == 0, ran.output
+    (made,) = tmp_path.glob("*.whl")
+    assert ran.stdout.strip() == str(made)
+    assert zipfile.ZipFile(made).namelist() == zipfile.ZipFile(wheel).namelist()
 
 
 @pytest.mark.parametrize("driver", _DRIVERS)
@@ -91,6 +127,11 @@ def test_a_core_verb_on_an_edge_says_what_to_install(edge_python: Path) -> None:
     )
     assert ran.returncode == 1
     assert "install millrace[core]" in ran.stderr
+
+
+def _build(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    return subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
 
 
 def _edge_settings(stack: LocalStack, folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import subprocess
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def test_no_space_for_the_environment_is_said_without_the_command_that_met_it(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(bootstrap.venv.EnvBuilder, "create", fail)
+    monkeypatch.setattr(venv.EnvBuilder, "create", fail)
     lock = tmp_path / "requirements.txt"
     lock.touch()
     with pytest.raises(Problem, match=r"^There is no space left for .*MILLRACE_CACHE") as problem:
@@ -150,7 +151,7 @@ def test_an_environment_that_cannot_be_made_says_what_pip_said_last(
     def fail(*_: object) -> None:
         raise subprocess.CalledProcessError(1, ["ensurepip"], output=b"first\nbroken wheel\n\n")
 
-    monkeypatch.setattr(bootstrap.venv.EnvBuilder, "create", fail)
+    monkeypatch.setattr(venv.EnvBuilder, "create", fail)
     lock = tmp_path / "requirements.txt"
     lock.touch()
     with pytest.raises(Problem, match=r"cannot be made \(broken wheel\)") as problem:
