@@ -135,9 +135,13 @@ def _read_events(
     make = _draft if key is None else _keyed_draft
     if reading.taken is None and envelope.taken is None:
         settings = site.settings_at(envelope.received_at)
+        beacons = reading.beacons
+        if len(beacons) == 1:
+            # The usual request; a list made in a loop costs as much as the draft.
+            return (make(batch, envelope, 0, 0, beacons[0], site, settings),)
         return [
             make(batch, envelope, place, place, beacon, site, settings)
-            for place, beacon in enumerate(reading.beacons)
+            for place, beacon in enumerate(beacons)
         ]
     return _pick(batch, envelope, reading, site, make)
 
