@@ -11,6 +11,7 @@ import sys
 from shared.logs import set_up_logs
 from shared.ops import OpsServer
 from shared.settings import BadSettings, WriterSettings, load, setting_file, variable
+from writer.apart import CPU_S
 from writer.app import Writer
 from writer.port import PortTaken, take_port
 
@@ -27,6 +28,7 @@ _GC_THRESHOLDS = (100_000, 20, 100)
 async def _serve(settings: WriterSettings, listening: socket.socket) -> None:
     writer = Writer(settings, seal_keys_file=setting_file("seal_keys", os.environ))
     ops = OpsServer(writer.readiness, settings.ops_host, settings.writer_port)
+    writer.careful.cpu_s = CPU_S
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, writer.consumer.stop)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -12,6 +13,7 @@ from shared.clock import Clock, system_clock
 from shared.keys import read_signing_key
 from shared.redis_connection import connect
 from shared.settings import WriterSettings
+from writer.apart import Apart, Careful
 from writer.consume import BLOCK_MS, Consumer, Limits
 from writer.enrich.place import Geo
 from writer.key_ring import KeyRing
@@ -26,6 +28,18 @@ from writer.store import Store
 _REDIS_TIMEOUT_S = 5.0
 _POLL_S = 1.0
 _LEDGER_S = 5.0
+
+
+def make_preparer(settings: WriterSettings, seal_keys_file: Path | None = None) -> Preparer:
+    """What the process for entries under suspicion works with."""
+    return Preparer(
+        settings.postgres_url,
+        KeyRing(settings.seal_keys, seal_keys_file),
+        Geo(settings.geo_dir),
+        system_clock,
+        settings.rows_keep_days,
+        settings.writer_answer_s,
+    )
 
 
 def _nothing() -> None:
@@ -50,6 +64,15 @@ class Writer:
         )
         answer_s = settings.writer_answer_s
         self.session = Session(settings.postgres_url, "beside", answer_s)
+        preparer = Preparer(
+            settings.postgres_url,
+            private_keys,
+            Geo(settings.geo_dir),
+            clock,
+            settings.rows_keep_days,
+            answer_s,
+        )
+        self.careful = Careful(preparer, Apart(partial(make_preparer, settings, seal_keys_file)))
         self.consumer = Consumer(
             self.redis,
             settings.writer_name,
@@ -58,14 +81,7 @@ class Writer:
                 settings.writer_read_batches,
                 settings.writer_claim_after_s,
             ),
-            Preparer(
-                settings.postgres_url,
-                private_keys,
-                Geo(settings.geo_dir),
-                clock,
-                settings.rows_keep_days,
-                answer_s,
-            ),
+            self.careful,
             Store(settings.postgres_url, Quarantine(private_keys), answer_s),
             self.session,
             after_commit,

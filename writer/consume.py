@@ -26,10 +26,11 @@ from shared.metrics import (
     WRITER_QUARANTINED,
 )
 from writer.announce import publish_commits
+from writer.apart import Preparing
 from writer.availability import Availability
 from writer.database import READ_ONLY, DataRefused, Unavailable
 from writer.periodic import is_cancelled
-from writer.prepare import Entry, Preparer
+from writer.prepare import Entry
 from writer.session import Session
 from writer.store import Outcome, Read, Store
 from writer.stream import Stream
@@ -65,7 +66,7 @@ class Consumer:
         redis: Redis,
         name: str,
         limits: Limits,
-        preparer: Preparer,
+        preparer: Preparing,
         store: Store,
         session: Session,
         after_commit: Callable[[], None] = _nothing,

@@ -32,11 +32,12 @@ UNPREPARABLE = "unpreparable"
 
 
 class Entry(NamedTuple):
-    """One entry of an edge's stream."""
+    """One entry of an edge's stream. ``deliveries``: how often a writer was given it."""
 
     edge: str
     entry_id: bytes
     fields: Mapping[bytes, bytes]
+    deliveries: int = 1
 
 
 class _Opened(NamedTuple):
@@ -133,7 +134,7 @@ class Preparer:
     def _open(self, entries: Sequence[Entry]) -> tuple[list[_Opened], list[Damaged]]:
         opened: dict[Number, _Opened] = {}
         damaged: list[Damaged] = []
-        for edge, _, fields in entries:
+        for edge, _, fields, _ in entries:
             try:
                 sealed = open_entry(edge, fields, self._private_keys)
             except DamagedBatch as error:

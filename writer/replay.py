@@ -5,9 +5,9 @@ places of its neighbours, nothing; so its receipt stays. It passes the ledger of
 knows that number; a whole entry, whose number the ledger may not know, does not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 from nacl.exceptions import CryptoError
@@ -17,19 +17,13 @@ from psycopg import Connection
 from shared.batch import UNKNOWN_KEY, UNSEALABLE, VERSION, Header, seal
 from shared.beacon_reader import MAX_EVENTS
 from shared.envelope import Envelope, Headers
+from writer.apart import MAX_DELIVERIES, POISON, Preparing
 from writer.held import HELD, Held, judge, read_held
 from writer.prepare import Entry
 from writer.quarantine import Quarantine
 from writer.store import Batch, Read, Store
 
 _NO_PROTOCOL = 0
-
-
-class Preparing(Protocol):
-    """Makes entries ready to be stored."""
-
-    def prepare(self, entries: Sequence[Entry]) -> Read:
-        """Raises Unavailable."""
 
 
 class Became(StrEnum):
@@ -103,7 +97,9 @@ class Replay:
         name = b"quarantine-%d" % held.quarantine_id
         if held.nth is None:
             fields = msgspec.msgpack.decode(held.sealed, type=dict[bytes, bytes])
-            return Entry(held.edge, name, fields)
+            # What has ended a writer must not end the operator's process, or somebody's writer.
+            deliveries = MAX_DELIVERIES + 1 if held.reason == POISON else 1
+            return Entry(held.edge, name, fields, deliveries)
         assert held.boot is not None
         assert held.seq is not None
         alone = self._quarantine.open(held.sealed)

@@ -6,7 +6,7 @@ too, so that none is handed out twice.
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -19,6 +19,9 @@ log = logging.getLogger("writer")
 GROUP = "writers"
 _NEW = ">"
 _FROM_FIRST = "0"
+
+_Raw = tuple[bytes, dict[bytes, bytes] | None]
+"""An entry's id and fields; none where it was deleted while it was pending."""
 
 
 def stream_key(edge: str) -> str:
@@ -55,8 +58,9 @@ class Stream:
             self._has_group = False
             return
         entries = _entries(answer)
-        self._take(entries)
-        if self._cursor != _NEW:
+        is_new = self._cursor == _NEW
+        self._take(entries, {} if is_new else await self._deliveries(entries))
+        if not is_new:
             self._cursor = entries[-1][0].decode() if entries else _NEW
 
     def start_over(self) -> None:
@@ -71,7 +75,8 @@ class Stream:
         answer: Any = await self._redis.xautoclaim(
             self._key, GROUP, self._consumer, idle_ms, "0-0", self._most
         )
-        return self._take(answer[1])
+        entries = answer[1]
+        return self._take(entries, await self._deliveries(entries))
 
     async def keep(self) -> None:
         """Say of everything held that it is not abandoned, however long its database is away."""
@@ -111,14 +116,29 @@ class Stream:
                 raise
         self._has_group = True
 
-    def _take(self, entries: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> int:
+    async def _deliveries(self, entries: Sequence[_Raw]) -> dict[bytes, int]:
+        """How often each of some pending entries was handed out, this time included."""
+        if not entries:
+            return {}
+        pending: Any = await self._redis.xpending_range(
+            self._key,
+            GROUP,
+            min=entries[0][0],
+            max=entries[-1][0],
+            count=len(self._held) + len(entries),
+            consumername=self._consumer,
+        )
+        return {one["message_id"]: one["times_delivered"] for one in pending}
+
+    def _take(self, entries: Sequence[_Raw], deliveries: Mapping[bytes, int]) -> int:
         taken = 0
         for entry_id, fields in entries:
             if entry_id in self._held:
                 continue
             self._held.add(entry_id)
             if fields:
-                self.waiting.append(Entry(self.edge, entry_id, fields))
+                times = deliveries.get(entry_id, 1)
+                self.waiting.append(Entry(self.edge, entry_id, fields, times))
                 taken += 1
             else:
                 # Deleted while it was pending: nothing is left to store.
@@ -126,5 +146,5 @@ class Stream:
         return taken
 
 
-def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes] | None]]:
+def _entries(answer: Any) -> list[_Raw]:
     return [entry for _, entries in answer or () for entry in entries]

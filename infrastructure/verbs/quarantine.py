@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +18,12 @@ from rich.table import Table
 from infrastructure.local.running import use_running
 from infrastructure.problem import Problem
 from shared import receipt
-from shared.clock import system_clock
 from shared.keys import read_private_keys
 from shared.settings import ApiSettings, WriterSettings, load
+from writer.apart import Apart, Careful
+from writer.app import make_preparer
 from writer.database import Unavailable
-from writer.enrich.place import Geo
 from writer.held import Held, discard, find_held, read_groups, read_held
-from writer.prepare import Preparer
 from writer.quarantine import Quarantine
 from writer.replay import Became, Replay
 from writer.store import Store
@@ -118,10 +118,8 @@ def _replaying(connection: Connection[Any]) -> Iterator[Replay]:
     """With the writer's own settings: only it has the keys."""
     settings = load(WriterSettings, os.environ)
     keys = read_private_keys(settings.seal_keys)
-    url = settings.postgres_url
-    geo = Geo(settings.geo_dir)
-    preparer = Preparer(url, keys, geo, system_clock, settings.rows_keep_days)
-    store = Store(url, Quarantine(keys))
+    preparer = Careful(make_preparer(settings), Apart(partial(make_preparer, settings)))
+    store = Store(settings.postgres_url, Quarantine(keys))
     try:
         yield Replay(connection, keys, preparer, store)
     finally:
