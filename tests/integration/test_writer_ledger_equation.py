@@ -15,12 +15,24 @@ from redis import Redis
 
 from infrastructure.cli import cli
 from shared.heartbeat import BootBeat, redis_key
+from shared.keys import new_seal_key, read_private_keys
 from shared.redis_connection import connect
-from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_edge, put_site
+from tests.writer_world import (
+    NOON,
+    SEAL_KEY,
+    FakeEdge,
+    Pipe,
+    client_id,
+    envelope,
+    put_edge,
+    put_site,
+)
+from writer.held import discard, find_held
 from writer.ledger import Ledger
 from writer.ledger_equation import EdgeSums, read_edge
 from writer.ledger_fold import fold_batches
 from writer.prepare import Entry
+from writer.replay import Became, Replay
 from writer.session import Session
 from writer.stream import stream_key
 
@@ -35,6 +47,7 @@ class World:
     ) -> None:
         put_site(database)
         put_edge(database)
+        self.database = database
         self.pipe = Pipe(database)
         self.redis = redis
         self.ledger = ledger
@@ -197,3 +210,23 @@ async def test_outcomes_that_do_not_add_up_break_it(world: World) -> None:
     world.db.execute("update ledger_count set events = events - 1")
     [missing] = world.sums().missing
     assert missing.why == "the outcomes of events do not add up to the stored batches"
+
+
+async def test_it_holds_before_and_after_a_replay_and_a_discard(world: World) -> None:
+    keys = read_private_keys(SEAL_KEY)
+    replay = Replay(world.db, keys, world.pipe.preparer, world.pipe.store)
+    early = [world.acknowledge(1, site="late.example") for _ in range(3)]
+    other_key = FakeEdge(boot=world.edge.boot, seq=3, seal_key=new_seal_key())
+    world.edge.seq += 1
+    world.received += 2
+    world.pipe.put(*early, other_key.entry([envelope(), envelope()]))
+    await world.tell(4)
+    assert (totals(world.sums()), world.sums().holds) == ((5, 0, 0, 5, 0, 0), True)
+    put_site(world.database, "late.example")
+    first, second, *_ = find_held(world.db, "unknown_site")
+    assert replay.replay(first).became is Became.STORED
+    assert replay.replay(first).became is Became.CLOSED
+    assert (totals(world.sums()), world.sums().holds) == ((5, 1, 0, 4, 0, 0), True)
+    assert discard(world.db, [second]) == 1
+    sums = world.sums()
+    assert (sums.dropped, sums.quarantined, sums.holds) == ({"discarded": 1, "dnt": 2}, 3, True)
