@@ -39,7 +39,7 @@ VERBS = {
     "site": Verb("site", "Add and list sites."),
     "owner": Verb("owner", "Add owners, reset their passwords."),
     "key": Verb("key", "Make and revoke API keys."),
-    "edge": Verb("edge", "Register edges."),
+    "edge": Verb("edge", "Register and retire edges."),
     "ledger": Verb("ledger", "Account for everything that was acknowledged."),
     "trace": Verb("trace", "Say where the event of a receipt is."),
     "quarantine": Verb("quarantine", "Look at, replay or discard what was set aside."),
