@@ -19,7 +19,6 @@ from shared.failpoints import VARIABLE
 from tests.chaos.background import Background
 from tests.chaos.proxy import Proxy
 
-LINKS = ("edge-primary", "writer-primary", "writer-postgres")
 _CHANGES = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32"}
 
 
@@ -33,7 +32,7 @@ class ArmedService(Service):
 
 @dataclass(frozen=True)
 class Stand:
-    """`proxies` by the names in LINKS; none on an undisturbed stand."""
+    """`proxies` by the names of the links in the plan; none on an undisturbed stand."""
 
     product: Product
     proxies: Mapping[str, Proxy]
