@@ -5,6 +5,7 @@ batches; inside, the body repeats them, and the writer believes only that copy.
 """
 
 import io
+import threading
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -69,13 +70,22 @@ MISMATCH = "header_mismatch"
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Sealed)
-_compressor = zstandard.ZstdCompressor(level=1)
+
+
+class _PerThread(threading.local):
+    """A compressor that two threads share ends the process."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1)
+
+
+_own = _PerThread()
 
 
 def seal(header: Header, envelopes: list[Envelope], public_key: PublicKey) -> dict[str, bytes]:
     """The fields of the stream entry for these envelopes."""
     plain = _encoder.encode(Sealed(header, envelopes))
-    body = SealedBox(public_key).encrypt(_compressor.compress(plain))
+    body = SealedBox(public_key).encrypt(_own.compressor.compress(plain))
     return {
         "v": b"%d" % header.v,
         "key": header.key.encode(),
