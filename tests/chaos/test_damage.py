@@ -1,4 +1,4 @@
-"""Bytes that flip in the spool's file: every damaged batch is noticed, and nothing else is lost."""
+"""Damage to the spool's file: every damaged batch is noticed, and nothing else is lost."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from infrastructure.local.installation import EDGE
 from infrastructure.local.product import Product
+from shared.receipt import Place, place
 from tests.journeys.visit_world import VisitWorld, until
+from writer.ledger_equation import read_edge
 
 _BODY = re.compile(rb"\$4\r\nbody\r\n\$(\d+)\r\n")
-_SPOOLED, _FLIPPED = 20, 4
+_SPOOLED, _FLIPPED, _CUT = 20, 4, 3
 _WITHIN_S = 60.0
 
 
@@ -31,23 +34,73 @@ def set_aside_whole(world: VisitWorld) -> list[tuple[str, int]]:
         return db.execute("select boot, seq from quarantine where index is null").fetchall()
 
 
+def cut_tail(file: Path, count: int) -> None:
+    """The last so many entries, the first of them in its middle."""
+    found = list(_BODY.finditer(file.read_bytes()))[-count]
+    with file.open("r+b") as opened:
+        opened.truncate(found.end() + int(found[1]) // 2)
+
+
+def spool_file(world: VisitWorld) -> Path:
+    return next((world.spool.folder / "appendonlydir").glob("*.incr.aof"))
+
+
+async def spooled_visits(world: VisitWorld) -> list[UUID]:
+    """Receipts of visits that lie in the spool, a batch each; both Redis servers are dead."""
+    world.primary.kill()
+    receipts = [await world.visit(f"/{n}") for n in range(_SPOOLED)]
+    assert world.spooled() == _SPOOLED
+    world.spool.kill()
+    return receipts
+
+
+async def bring_back(world: VisitWorld) -> None:
+    """Start them, and wait until everything is looked at."""
+    world.spool.start()
+    world.primary.start()
+
+    async def all_looked_at() -> bool:
+        return not world.under_way()
+
+    await until(all_looked_at, "spool and stream are empty", _WITHIN_S)
+
+
+def missing_numbers(world: VisitWorld) -> set[Place]:
+    """What the ledger names as lost, as the places of single events."""
+    with (
+        psycopg.connect(world.product.postgres_url, autocommit=True) as db,
+        world.primary.client() as redis,
+    ):
+        return {
+            Place(int(missing.boot, 16), seq, 0)
+            for missing in read_edge(db, redis, EDGE).missing
+            for first, last in missing.numbers
+            for seq in range(first, last + 1)
+        }
+
+
 @pytest.mark.anyio
 async def test_flipped_bits_cost_their_own_batch_and_each_is_set_aside(millrace: Product) -> None:
     async with VisitWorld.open(millrace) as world:
-        world.primary.kill()
-        receipts: set[UUID] = {await world.visit(f"/{n}") for n in range(_SPOOLED)}
-        assert world.spooled() == _SPOOLED, "each visit is a batch of its own"
-        world.spool.kill()
-        file = next((world.spool.folder / "appendonlydir").glob("*.incr.aof"))
-        flip_bodies(file, _FLIPPED, Random(1))
-        world.spool.start()
-        world.primary.start()
-
-        async def all_looked_at() -> bool:
-            return not world.under_way()
-
-        await until(all_looked_at, "spool and stream are empty", _WITHIN_S)
+        receipts = await spooled_visits(world)
+        flip_bodies(spool_file(world), _FLIPPED, Random(1))
+        await bring_back(world)
         stored = set(world.rows())
         assert len(set_aside_whole(world)) == _FLIPPED
-        assert stored <= receipts
-        assert len(receipts - stored) == _FLIPPED
+        assert stored <= set(receipts)
+        assert len(set(receipts) - stored) == _FLIPPED
+
+
+@pytest.mark.anyio
+async def test_batches_cut_off_a_spool_are_named_by_the_ledger(millrace: Product) -> None:
+    async with VisitWorld.open(millrace) as world:
+        receipts = await spooled_visits(world)
+        cut_tail(spool_file(world), _CUT)
+        await bring_back(world)
+        assert set(receipts[:-_CUT]) == set(world.rows())
+        cut = {place(receipt) for receipt in receipts[-_CUT:]}
+
+        async def named() -> bool:
+            return missing_numbers(world) == cut
+
+        await until(named, "the ledger names what was cut", _WITHIN_S)
