@@ -1,5 +1,6 @@
 """Batches sealed by two threads of one process."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.batch import VERSION, Header, open_sealed, seal
@@ -20,17 +21,17 @@ def test_threads_that_seal_at_once_do_not_meet_in_the_compressor() -> None:
         Headers(),
         0,
         None,
-        b"{}" * 20_000,
+        os.urandom(60_000),
     )
 
     def seal_some(boot: int) -> list[dict[str, bytes]]:
         return [
             seal(Header(VERSION, key_id, "e1", boot, seq, 1, 0), [envelope], public)
-            for seq in range(1, 200)
+            for seq in range(1, 400)
         ]
 
-    with ThreadPoolExecutor(2) as threads:
-        entries = [entry for made in threads.map(seal_some, (1, 2)) for entry in made]
+    with ThreadPoolExecutor(4) as threads:
+        entries = [entry for made in threads.map(seal_some, range(1, 9)) for entry in made]
     private = read_private_keys(key)
     for entry in entries:
         raw = {name.encode(): value for name, value in entry.items()}
