@@ -63,6 +63,7 @@ def run_chaos(seed: int, seconds: float, folder: Path, say: Say) -> Verdict:
         say("the faults are over; waiting until everything has arrived")
         until_arrived(stand)
         account = draw_up(stand.product.postgres_url, log)
+        say(account.line)
         missing = until_balanced(stand)
         say(f"answers by status: {dict(sorted(log.statuses.items()))}")
         answers = ask(stand.product.api_url, key, from_ms)
