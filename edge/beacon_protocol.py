@@ -178,7 +178,7 @@ class BeaconProtocol(HttpToolsProtocol):
         self.cycle = cast(RequestResponseCycle, exchange)
         exchange.judge(self.client[0] if self.client else "", self.headers, body)
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, _: str) -> None:
         """The end of a connection that cannot be understood, in our own shape of error."""
         refusal = Refusal(Code.BAD_HTTP, "this is no HTTP request")
         if self._head_is_large:
