@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
@@ -28,13 +29,15 @@ ORDER BY quarantine_id
 """
 # What is closed is kept as an account only: the captured request itself goes.
 _CLOSE = """
-UPDATE quarantine SET state = %s, closed_at = now(), sealed = ''
+UPDATE quarantine SET state = %s, closed_at = now(),
+  sealed = CASE WHEN "index" IS NULL THEN sealed ELSE '' END
 WHERE quarantine_id = (
   SELECT quarantine_id FROM quarantine WHERE quarantine_id = %s AND state = 'held'
   FOR UPDATE SKIP LOCKED
 )
-RETURNING edge, boot, "index" IS NULL, site
+RETURNING edge, boot, "index" IS NULL, site, sealed
 """
+_STRIP = "UPDATE quarantine SET sealed = %s WHERE quarantine_id = %s"
 _JUDGE = """
 UPDATE quarantine SET reason = %s, detail = %s WHERE quarantine_id = %s AND state = 'held'
 """
@@ -53,7 +56,7 @@ class Group(NamedTuple):
 
 class Held(NamedTuple):
     """One row of the quarantine. ``nth``: its place in the batch; None: a whole entry, with
-    ``boot`` and ``seq`` as it says itself. ``sealed`` is empty once it is closed."""
+    ``boot`` and ``seq`` as it says itself. ``sealed`` holds no body once it is closed."""
 
     quarantine_id: int
     edge: str
@@ -92,13 +95,22 @@ def close(cursor: Cursor[Any], quarantine_id: int, state: str) -> bool:
     row = cursor.execute(_CLOSE, (state, quarantine_id)).fetchone()
     if row is None:
         return False
-    edge, boot, is_whole, site = row
-    if not is_whole:
+    edge, boot, is_whole, site, sealed = row
+    if is_whole:
+        cursor.execute(_STRIP, (_without_body(sealed), quarantine_id))
+    else:
         counts = {CountKey(edge, boot, site.lower(), QUARANTINED): -1}
         if state == DISCARDED:
             counts[CountKey(edge, boot, site.lower(), DROPPED + DISCARDED)] = 1
         put_counts(cursor, counts)
     return True
+
+
+def _without_body(sealed: bytes) -> bytes:
+    """An entry's plain fields alone, by which the ledger goes on knowing it."""
+    fields = msgspec.msgpack.decode(sealed, type=dict[bytes, bytes])
+    fields.pop(b"body", None)
+    return msgspec.msgpack.encode(fields)
 
 
 def judge(connection: Connection[Any], quarantine_id: int, reason: str, detail: str) -> None:

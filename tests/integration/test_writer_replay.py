@@ -20,6 +20,7 @@ from tests.writer_world import (
     standing,
 )
 from writer.held import discard, find_held, read_groups, read_held
+from writer.ledger_fold import read_asides
 from writer.prepare import Entry
 from writer.replay import Became, Replay
 
@@ -184,6 +185,17 @@ def test_what_is_discarded_is_let_go_of_for_good(database: str, desk: Desk) -> N
         1,
         second,
     )
+
+
+def test_a_whole_entry_that_is_discarded_is_no_loss(database: str, desk: Desk) -> None:
+    edge = FakeEdge(seal_key=new_seal_key())
+    entry = edge.entry([envelope()])
+    desk.pipe.put(entry)
+    assert discard(desk.connection, find_held(desk.connection, None)) == 1
+    [header] = read_asides(desk.connection, "e1")
+    assert (header.boot, header.seq, header.n) == (edge.boot, 1, 1)
+    [(sealed,)] = rows(database, "select sealed from quarantine")
+    assert entry.fields[b"body"] not in sealed
 
 
 def test_the_counts_follow_what_was_set_aside(database: str, desk: Desk) -> None:
