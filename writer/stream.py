@@ -53,9 +53,7 @@ class Stream:
                 GROUP, self._consumer, {self._key: self._cursor}, self._most, block_ms
             )
         except ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            self._has_group = False
+            self._forget_group(error)
             return
         entries = _entries(answer)
         is_new = self._cursor == _NEW
@@ -72,19 +70,26 @@ class Stream:
         """Take over what another consumer was given and left; returns how many entries."""
         if not self._has_group:
             return 0
-        answer: Any = await self._redis.xautoclaim(
-            self._key, GROUP, self._consumer, idle_ms, "0-0", self._most
-        )
+        try:
+            answer: Any = await self._redis.xautoclaim(
+                self._key, GROUP, self._consumer, idle_ms, "0-0", self._most
+            )
+        except ResponseError as error:
+            self._forget_group(error)
+            return 0
         entries = answer[1]
         return self._take(entries, await self._deliveries(entries))
 
     async def keep(self) -> None:
         """Say of everything held that it is not abandoned, however long its database is away."""
         held: list[Any] = list(self._held)
-        for at in range(0, len(held), 1_000):
-            await self._redis.xclaim(
-                self._key, GROUP, self._consumer, 0, held[at : at + 1_000], justid=True
-            )
+        try:
+            for at in range(0, len(held), 1_000):
+                await self._redis.xclaim(
+                    self._key, GROUP, self._consumer, 0, held[at : at + 1_000], justid=True
+                )
+        except ResponseError as error:
+            self._forget_group(error)
 
     async def release(self, entry_ids: Iterable[bytes] = ()) -> None:
         """Acknowledge and delete what is committed, in one step, and whatever could not be before.
@@ -105,6 +110,12 @@ class Stream:
     async def length(self) -> int:
         """Entries not yet committed."""
         return int(await self._redis.xlen(self._key))
+
+    def _forget_group(self, error: ResponseError) -> None:
+        """The primary has lost this stream: that must not keep the others from their turn."""
+        if "NOGROUP" not in str(error):
+            raise error
+        self._has_group = False
 
     async def _make_group(self) -> None:
         if self._has_group:

@@ -29,7 +29,7 @@ from tests.writer_world import (
 from writer.app import Writer, running_writer
 from writer.migrate import upgrade
 from writer.prepare import Entry
-from writer.stream import GROUP, stream_key
+from writer.stream import GROUP, Stream, stream_key
 
 pytestmark = pytest.mark.anyio
 
@@ -298,6 +298,23 @@ async def test_what_a_waiting_writer_holds_is_not_taken_over(
                 assert await owners(redis) == held
         await until_emptied(redis)
     assert len(standing(world)) == 10
+
+
+async def test_a_lost_stream_stops_no_look_after_the_others_and_is_read_again(redis: Redis) -> None:
+    stream = Stream(redis, "e1", "writer-1", 100)
+    await send_some(redis)
+    await read_until(stream, 10)
+    await redis.delete(STREAM)
+    await stream.keep()
+    assert await stream.claim_abandoned(0) == 0
+    await send_some(redis)
+    await read_until(stream, 20)
+
+
+async def read_until(stream: Stream, count: int) -> None:
+    with anyio.fail_after(LOADED_S):
+        while len(stream.waiting) < count:
+            await stream.read(100)
 
 
 async def test_a_killed_writer_process_leaves_its_share_to_the_other(
