@@ -17,8 +17,8 @@ from writer.port import PortTaken, take_port
 
 log = logging.getLogger("writer")
 
-# The store's thread asks for the interpreter some dozens of times a commit, and waits as long each
-# time while the other enriches: at half a millisecond the database stands idle half of the time.
+# The store's thread asks for the interpreter some dozens of times a commit, and each time waits up
+# to so long while the other enriches; hand it over soon.
 _SWITCH_INTERVAL_S = 0.00003
 # A read is some hundred thousand objects, all alive until it is stored and in no cycles: at the
 # default threshold a third of the time goes into looking through them.
