@@ -101,6 +101,7 @@ events = Table(
         postgresql_nulls_not_distinct=True,
     ),
     Index("events_by_commit", "commit_in"),
+    Index("events_by_visitor", "site_id", "visitor", "ts"),
     Index("events_gone", "commit_out", postgresql_where=text("commit_out IS NOT NULL")),
     comment="hypertable by ts",
 )
