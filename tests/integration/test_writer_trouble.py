@@ -288,6 +288,7 @@ async def test_what_a_waiting_writer_holds_is_not_taken_over(
     first = writer_settings(world, primary, writer_claim_after_s=claim_after_s)
     second = writer_settings(world, primary, writer_claim_after_s=claim_after_s)
     async with running_writer(first):
+        await until_it_reads(redis)
         with locked(world, "batch"):
             await send_some(redis)
             await until_all_are_held(redis, 10)
@@ -342,6 +343,13 @@ async def test_a_killed_writer_process_leaves_its_share_to_the_other(
 async def until_both_hold_some(redis: Redis) -> None:
     with anyio.fail_after(LOADED_S):
         while len({consumer for consumer, _ in (await owners(redis)).values()}) < 2:  # noqa: ASYNC110
+            await anyio.sleep(0.02)
+
+
+async def until_it_reads(redis: Redis) -> None:
+    """A writer has made the consumer group; before that nobody can hold anything."""
+    with anyio.fail_after(LOADED_S):
+        while not await redis.exists(STREAM):  # noqa: ASYNC110
             await anyio.sleep(0.02)
 
 
