@@ -1,122 +1,22 @@
-"""Up to when the numbers can no longer change, and what is still held back.
+"""What the API says of completeness; what it means stands in `shared.completeness`."""
 
-An edge is final up to T when each of its boots has received nothing before T that is not stored.
-One that is retired, or has been silent for seven days, is written off: it holds nothing up, and is
-named until it returns.
-"""
-
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
-import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.sites import Site
+from shared.completeness import READ, EdgeCompleteness, judge, parameters
 
-SILENT_AFTER = timedelta(seconds=5)
-WRITTEN_OFF_AFTER = timedelta(days=7)
 DAY_CLOSES_AFTER = timedelta(hours=24)
 """A beacon may say that it happened so long before it was received."""
-
-# Of a boot that has ended everything is at the primary: it holds up while a number is missing.
-_READ = text("""
-SELECT e.edge, e.added_at, e.last_heard, e.retired_at,
-  e.spooled_batches, e.spooled_bytes, e.oldest_spooled_at,
-  coalesce(sum(greatest(h.missing - h.lost, 0)), 0)::bigint AS in_flight_batches,
-  coalesce(sum(h.lost), 0)::bigint AS lost_batches,
-  count(h.boot) FILTER (WHERE h.passed) AS passed_boots,
-  min(coalesce(h.final_until, e.added_at))
-    FILTER (WHERE h.missing > 0 OR NOT (h.ended OR h.passed)) AS final_until
-FROM edge e LEFT JOIN LATERAL (
-  SELECT b.boot, b.ended, b.final_until, NOT b.ended AND b.last_heard <= :limit AS passed,
-    (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(b.lost) r) AS lost,
-    (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(
-      int8multirange(int8range(1, b.low + 1)) - b.stored - b.void - b.aside
-      - coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
-          WHERE s.edge = b.edge AND s.boot = b.boot AND s.seq <= b.low), '{}')) r) AS missing
-  FROM boot b WHERE b.edge = e.edge
-    AND (NOT b.ended OR NOT (b.stored + b.void) @> int8range(1, b.low + 1))
-) h ON true
-GROUP BY e.edge ORDER BY e.edge
-""")
-
-
-class State(StrEnum):
-    """``live``; ``silent``: unheard for over 5 s; ``written_off``: for 7 days; ``retired``."""
-
-    LIVE = "live"
-    SILENT = "silent"
-    WRITTEN_OFF = "written_off"
-    RETIRED = "retired"
-
-
-class HeldBack(msgspec.Struct, frozen=True):
-    """What waits in an edge's spool, as of its last heartbeat: batches, the bytes that the spool
-    uses, since when the oldest waits."""
-
-    batches: int
-    bytes: int
-    oldest_at: datetime | None
-
-
-class EdgeCompleteness(msgspec.Struct, frozen=True):
-    """``final_until``: nothing that this edge received before it is still to come.
-    ``silent_since``: when it was last heard, if it is not live. ``in_flight_batches``: at the
-    primary, not yet stored. ``lost_batches``: acknowledged, and nowhere: they hold up until the
-    edge is retired. ``passed_boots``: workers that ended unseen, unheard for seven days."""
-
-    edge: str
-    state: State
-    final_until: datetime
-    silent_since: datetime | None
-    held_back: HeldBack
-    in_flight_batches: int
-    lost_batches: int
-    passed_boots: int
-
-    @property
-    def is_passed(self) -> bool:
-        """Whether completeness goes on without it."""
-        return self.state in (State.WRITTEN_OFF, State.RETIRED)
 
 
 async def read_completeness(db: AsyncConnection, now: datetime) -> list[EdgeCompleteness]:
     """Every registered edge, by name."""
-    rows = await db.execute(_READ, {"limit": now - WRITTEN_OFF_AFTER})
-    return [_edge(row, now) for row in rows]
-
-
-def final_until(edges: Iterable[EdgeCompleteness], now: datetime) -> datetime:
-    """Of all edges that are waited for; where there is none, nothing is to come."""
-    return min((edge.final_until for edge in edges if not edge.is_passed), default=now)
+    rows = await db.exec_driver_sql(READ, parameters(now))
+    return [judge(tuple(row), now) for row in rows]
 
 
 def closed_through(site: Site, final: datetime) -> date:
     """The last of a site's days that can no longer change."""
     return (final - DAY_CLOSES_AFTER).astimezone(site.zone).date() - timedelta(days=1)
-
-
-def _edge(row: Any, now: datetime) -> EdgeCompleteness:
-    heard = row.last_heard or row.added_at
-    state = _state(row.retired_at, now - heard)
-    return EdgeCompleteness(
-        edge=row.edge,
-        state=state,
-        final_until=row.final_until or heard,
-        silent_since=None if state is State.LIVE else heard,
-        held_back=HeldBack(row.spooled_batches, row.spooled_bytes, row.oldest_spooled_at),
-        in_flight_batches=row.in_flight_batches,
-        lost_batches=row.lost_batches,
-        passed_boots=row.passed_boots,
-    )
-
-
-def _state(retired_at: datetime | None, silent_for: timedelta) -> State:
-    if retired_at is not None:
-        return State.RETIRED
-    if silent_for >= WRITTEN_OFF_AFTER:
-        return State.WRITTEN_OFF
-    return State.SILENT if silent_for > SILENT_AFTER else State.LIVE

@@ -1,11 +1,12 @@
 """One site that somebody watches: its numbers, its newest events, its outgoing frames."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
 from realtime.difference import difference
-from realtime.frames import Delta, EdgeState, FeedEvent, Frame, Resync, Snapshot, View
+from realtime.edges import Edges
+from realtime.frames import Delta, FeedEvent, Frame, Resync, Snapshot, View
 from realtime.hub import Hub
 from realtime.outbox import Broadcast, Outbox, Socket
 from realtime.recent import Recent
@@ -14,8 +15,6 @@ from shared.metrics import LIVE_FRAMES
 
 BEAT_MS = 5_000
 """A client hears from a quiet site this often, and so can tell it from a dead line."""
-
-Edges = Mapping[str, EdgeState]
 
 
 class News(msgspec.Struct, frozen=True):
@@ -47,6 +46,7 @@ class Channel:
         self._recent = Recent()
         self._recent.put(rows)
         self._published = View()
+        self._final_until: int | None = None
         self._commit = 0
         self._at = 0
         self._sent_ms = 0
@@ -63,7 +63,7 @@ class Channel:
 
     def begin(self, commit: int, now_ms: int, edges: Edges) -> None:
         """What was given so far is everything as of ``commit``."""
-        self._note_published(self._view(now_ms, edges), commit, now_ms)
+        self._note_published(self._view(now_ms, edges), commit, now_ms, edges.final_until)
         self.outbox.start_at(commit)
         self.empty_since_ms = now_ms
         self._sent_ms = now_ms
@@ -71,19 +71,24 @@ class Channel:
     def publish(self, news: News, commit: int, now_ms: int, edges: Edges) -> None:
         """Take the news in, and send what changed since the last frame, if anything did.
 
-        Where nothing did for a while, an empty delta says that the line lives.
+        Where nothing did for a while, an empty delta says that the line lives. Only a delta with
+        news is kept for those who resume: the next one tells them the horizon anew.
         """
         feed, gone = self.take(news)
         before, view = self._published, self._view(now_ms, edges)
-        self._note_published(view, commit, now_ms)
+        final = edges.final_until
+        moved = final != self._final_until
+        self._note_published(view, commit, now_ms, final)
         changed = difference(before, view)
+        # A clock that was set back must not silence the line either.
+        is_due = not 0 <= now_ms - self._sent_ms < BEAT_MS
         if feed or gone or changed != View():
-            self.outbox.put(Delta(id=commit, at=now_ms, view=changed, feed=feed, gone=gone))
-            self._sent_ms = now_ms
-        elif not 0 <= now_ms - self._sent_ms < BEAT_MS:
-            # A clock that was set back must not silence the line either.
-            self.outbox.send(Delta(id=commit, at=now_ms, view=View()))
-            self._sent_ms = now_ms
+            self.outbox.put(Delta(commit, now_ms, changed, feed, gone, final))
+        elif moved or is_due:
+            self.outbox.send(Delta(commit, now_ms, View(), final_until=final))
+        else:
+            return
+        self._sent_ms = now_ms
 
     def join(self, socket: Socket, last: int | None) -> list[bytes]:
         """Make ``socket`` one of the audience; returns the frames to send it first."""
@@ -102,14 +107,16 @@ class Channel:
         if not self.outbox.sockets:
             self.empty_since_ms = now_ms
 
-    def _note_published(self, view: View, commit: int, now_ms: int) -> None:
+    def _note_published(self, view: View, commit: int, now_ms: int, final: int | None) -> None:
         self._published, self._commit, self._at = view, commit, now_ms
+        self._final_until = final
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self._commit, self._at, self._published, self._recent.events())
+        events = self._recent.events()
+        return Snapshot(self._commit, self._at, self._published, events, self._final_until)
 
     def _view(self, now_ms: int, edges: Edges) -> View:
-        return msgspec.structs.replace(self._hub.view(now_ms), edges=dict(edges))
+        return msgspec.structs.replace(self._hub.view(now_ms), edges=dict(edges.states))
 
 
 def _encode(frame: Frame) -> bytes:

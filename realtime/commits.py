@@ -6,13 +6,13 @@ from typing import LiteralString
 
 import msgspec
 
-from realtime.channel import Edges
+from realtime import edges
 from realtime.database import Database
-from realtime.frames import EdgeState
 from realtime.hub import MOMENT_S, WINDOW_MINUTES, Hub
 from realtime.present import HERE_S
 from realtime.recent import FEED_LENGTH
 from realtime.row import Row
+from shared.completeness import READ, Found, parameters
 
 _COLUMNS: LiteralString = """
     e.site_id, e.event_id::text, floor(extract(epoch from e.ts) * 1000)::bigint,
@@ -121,16 +121,6 @@ _LAST_SEEN: LiteralString = "SELECT visitor, floor(extract(epoch from max(ts))):
 _SEEN = _counting(_LAST_SEEN, "AND visitor IS NOT NULL GROUP BY visitor")
 _SEEN_OF = _counting(_LAST_SEEN, "AND visitor = ANY(%(visitors)s) GROUP BY visitor")
 
-# The edges, and since when a silent one has not been heard. The database's clock judges, the
-# same by which the writer notes a heartbeat.
-_EDGES: LiteralString = """
-SELECT edge,
-       CASE WHEN last_heard < now() - make_interval(secs => %(silent_after_s)s)
-            THEN floor(extract(epoch from last_heard) * 1000)::bigint END,
-       spooled_batches
-FROM edge WHERE retired_at IS NULL ORDER BY edge
-"""
-
 
 class NewCommits(msgspec.Struct, frozen=True):
     """Commits after ``last`` up to ``settled``: how many events, and their range of ts."""
@@ -198,10 +188,10 @@ class Commits:
                 hub.see(visitor, second)
         return hub
 
-    async def read_edges(self, silent_after_s: float) -> Edges:
-        """Every edge that is not retired."""
-        records = await self._database.fetch(_EDGES, {"silent_after_s": silent_after_s})
-        return {name: EdgeState(since, spooled) for name, since, spooled in records}
+    async def read_edges(self, now: datetime, silent_after_s: float) -> edges.Answer:
+        """What every registered edge holds back."""
+        records = await self._database.fetch(READ, parameters(now))
+        return edges.answer([Found(*record) for record in records], silent_after_s)
 
 
 def _of(site: int, last: int, settled: int, now_ms: int, reach_s: int) -> dict[str, object]:

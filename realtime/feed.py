@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from realtime.channel import NOTHING_NEW, Channel, Edges, News
+from realtime.channel import NOTHING_NEW, Channel, News
 from realtime.commits import Commits, NewCommits
 from realtime.database import DatabaseDown
+from realtime.edges import Edges, Horizon
 from realtime.hub import WINDOW_MINUTES
 from realtime.outbox import Broadcast
 from realtime.present import HERE_S
@@ -54,7 +55,8 @@ class Feed:
         self._broadcast = broadcast
         self._clock = clock
         self._channels: dict[int, Channel] = {}
-        self._edges: Edges = {}
+        self._horizon = Horizon()
+        self._edges = Edges()
         self._last: int | None = None
         self._second = 0
         self._turn = asyncio.Lock()
@@ -109,15 +111,18 @@ class Feed:
 
     async def _read(self) -> dict[int, News]:
         """The news by site. Moves on to the settled commit as its last deed."""
-        edges = self._edges
-        if self._now_ms() // 1_000 != self._second:
-            edges = await self._commits.read_edges(self._settings.silent_after_s)
+        answer, now_ms = None, self._now_ms()
+        if now_ms // 1_000 != self._second:
+            now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+            answer = await self._commits.read_edges(now, self._settings.silent_after_s)
         new = await self._commits.read_new(self._last or 0)
         news: dict[int, News] = {}
         if self._channels and self._last is not None and new.settled > self._last:
             news = await self._read_news(new, list(self._channels))
-        self._edges = edges
         self._last = max(new.settled, self._last or 0)
+        if answer is not None:
+            self._horizon.note(answer)
+        self._edges = self._horizon.as_of(self._last)
         LIVE_COMMIT.set(self._last)
         return news
 

@@ -5,7 +5,8 @@ from datetime import date, datetime
 import msgspec
 
 from api.call import Call
-from api.completeness import EdgeCompleteness, closed_through, final_until, read_completeness
+from api.completeness import closed_through, read_completeness
+from shared.completeness import EdgeCompleteness, final_until
 
 
 class ShownCompleteness(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ async def show_completeness(call: Call, _: None) -> ShownCompleteness:
     site = None if key is None else await call.site_to_query(key)
     async with call.parts.pool.connect() as db:
         edges = await read_completeness(db, call.now)
-    final = final_until(edges, call.now)
+    final = final_until(edges) or call.now
     return ShownCompleteness(
         final_until=final,
         closed_through=None if site is None else closed_through(site, final),

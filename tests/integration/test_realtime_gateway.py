@@ -1,6 +1,7 @@
 import asyncio
 import json
 import socket
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -9,10 +10,13 @@ from redis import Redis
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
+from api.completeness import read_completeness
+from api.database import open_transaction
 from infrastructure.local.postgres_server import PostgresServer
 from realtime.commits import Commits
 from realtime.frames import Delta, Snapshot, View
 from realtime.hub import Hub
+from shared.completeness import final_until
 from tests.integration.live_world import (
     SITE,
     Live,
@@ -260,6 +264,57 @@ async def test_a_silent_edge_is_named_with_since_when(store: Store, primary: str
         back = delta.view.edges["fra"]
         assert back is not None
         assert back.silent_since is None
+
+
+async def test_the_horizon_waits_for_a_commit_that_is_not_yet_shown(
+    store: Store, primary: str
+) -> None:
+    store.put(event(page="/makes-the-chunk"))
+    store.add_edge("fra", heard_ago_s=60)
+    async with running_gateway(store, primary) as live, live.connect() as client:
+        before = (await read_snapshot(client)).final_until
+        assert before is not None
+        with psycopg.connect(store.url) as slow:
+            put_within(slow, [event(page="/slow")])
+            store.put(event(page="/quick"))
+            with psycopg.connect(store.url) as connection:
+                connection.execute("UPDATE edge SET last_heard = now()")
+            told = [await read_horizon(client, told=None) for _ in range(2)]
+            assert told == [before, before]
+            slow.commit()
+        frame = await read_news(client)
+        assert [each.page for each in frame.feed] == ["/quick", "/slow"]
+        if frame.final_until == before:
+            assert await read_horizon(client, told=before) > before
+
+
+async def read_horizon(client: ClientConnection, told: int | None) -> int:
+    """Of the next frame that says another than `told`."""
+    while True:
+        frame = await read_frame(client)
+        assert isinstance(frame, Delta)
+        if frame.final_until is not None and frame.final_until != told:
+            return frame.final_until
+
+
+async def test_the_horizon_is_that_of_the_completeness_of_the_api(
+    store: Store, primary: str
+) -> None:
+    store.add_edge("fra", heard_ago_s=0)
+    store.add_edge("zrh", heard_ago_s=90, spooled=4)
+    async with running_gateway(store, primary) as live, live.connect() as client:
+        snapshot = await read_snapshot(client)
+        async with open_transaction(store.url) as db:
+            edges = await read_completeness(db, datetime.now(UTC))
+        final = final_until(edges)
+        assert final is not None
+        assert snapshot.final_until == round(final.timestamp() * 1_000)
+        zrh = snapshot.view.edges["zrh"]
+        assert zrh is not None
+        assert zrh.behind_since == zrh.silent_since == snapshot.final_until
+        with psycopg.connect(store.url) as connection:
+            connection.execute("UPDATE edge SET retired_at = now() WHERE edge = 'zrh'")
+        assert await read_horizon(client, snapshot.final_until) > snapshot.final_until
 
 
 async def refusal(live: Live, **how: object) -> tuple[int, str]:

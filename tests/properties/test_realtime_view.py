@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.channel import Channel, News
+from realtime.edges import Edges
 from realtime.frames import Delta, Frame, Snapshot, View
 from realtime.hub import Hub
 from realtime.outbox import Socket
@@ -98,7 +99,7 @@ def news(came: list[Row], gone: list[Row], rows: list[Row], now_ms: int, counted
 @given(STEPS)
 def test_deltas_applied_to_a_snapshot_give_the_fresh_view(steps: list[Step]) -> None:
     channel = Channel(Hub(), [], broadcast, 1_000_000)
-    channel.begin(0, NOW_MS, {})
+    channel.begin(0, NOW_MS, Edges())
     mirror, rows, now_ms = Mirror(), list[Row](), NOW_MS
     for frame in channel.join(mirror, None):
         mirror.read(frame)
@@ -106,7 +107,7 @@ def test_deltas_applied_to_a_snapshot_give_the_fresh_view(steps: list[Step]) -> 
         now_ms += passed_ms
         gone = [rows[index] for index in went if index < len(rows)]
         rows = [each for index, each in enumerate(rows) if index not in went] + came
-        channel.publish(news(came, gone, rows, now_ms, counted), commit, now_ms, {})
+        channel.publish(news(came, gone, rows, now_ms, counted), commit, now_ms, Edges())
         assert mirror.view == fresh(rows, now_ms)
 
 
