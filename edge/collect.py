@@ -6,6 +6,7 @@ from edge.batcher import Batcher, Done
 from edge.clock import CaptureClock
 from edge.drops import Drop
 from edge.guard import Guard
+from edge.peek import site_named_in
 from edge.request import Caller, captured_headers
 from edge.rules import Site
 from shared import beacon, receipt
@@ -49,6 +50,7 @@ class Collector:
     def collect(self, caller: Caller, body: bytes, done: Done) -> Taken | Dropped | NoneSound:
         """What becomes of the events in a body; ``done`` is called for what is Taken. Raises
         Refusal."""
+        self._refuse_early(body)
         received_at = self._clock.now()
         bearer = caller.bearer
         keyed = bearer is not None
@@ -84,6 +86,10 @@ class Collector:
         if taken.keyed and event.id is not None and event.ts is not None:
             return receipt.derived(taken.site, event.id)
         return receipt.counted(self._boot, seq, taken.first + index)
+
+    def _refuse_early(self, body: bytes) -> None:
+        if self._guard.is_refusing and (name := site_named_in(body)) is not None:
+            self._guard.check_site_rate(name)
 
     def _judge(self, caller: Caller, name: str) -> Site | None:
         site = self._guard.site(name)

@@ -1,11 +1,17 @@
-"""Who may send, for which site, and how often."""
+"""Who may send, for which site, and how often.
+
+A site has a rate of its own, each address prefix another, and the worker a total that is divided
+fairly among the sites when it runs short. What belongs to no site has one site's part; without a
+snapshot, when no site is known, each address prefix is a party of its own.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from edge.address import Client, Networks, find_client
+from edge.fair_total import FairTotal
 from edge.keys import Bearer, read_bearer
-from edge.limits import Rate, RateByKey, retry_after_s
+from edge.limits import RateByKey, retry_after_s
 from edge.rules import Rules, Site
 from shared.errors import Code, Refusal
 from shared.settings import EdgeSettings
@@ -13,6 +19,10 @@ from shared.settings import EdgeSettings
 MAX_FORWARDED = 4_096
 BODY_BYTES_AN_EVENT = 8_192
 """A body that brings nothing costs the edge its bytes: one event's worth for so many."""
+_NOBODY = ""
+"""Stands among the sites for what belongs to none of them."""
+
+Prefix = tuple[bool, int]
 
 
 class Guard:
@@ -26,6 +36,7 @@ class Guard:
         self._workers = settings.edge_workers
         self._monotonic_s = monotonic_s
         self.rules: Rules | None = None
+        self._refusing_until = 0.0
         self._set_rates(settings.edge_address_events_per_s, settings.edge_total_events_per_s)
 
     def use(self, rules: Rules) -> None:
@@ -50,13 +61,34 @@ class Guard:
         return None if authorization is None else read_bearer(authorization, self.rules)
 
     def check_rate(self, client: Client, bearer: Bearer | None) -> None:
-        """Before the body is read: is there any room? Raises Refusal."""
+        """Before the body is read: is there room, as far as the headers tell whose it is? Raises
+        Refusal."""
         now = self._monotonic_s()
-        wait_s = self._total.wait_s(now)
-        if wait_s == 0 and bearer is None:
-            wait_s = self._by_address.wait_s(client.prefix(*self._bits), now)
-        if wait_s > 0:
-            raise _too_often(wait_s)
+        prefix = client.prefix(*self._bits)
+        if _is_limited_by_address(bearer):
+            _demand_room(self._by_address.wait_s(prefix, now))
+        site = self._site_of(bearer)
+        if site is not None:
+            self._check_site_rate(site, now)
+        elif self.rules is None:
+            _demand_room(self._total.wait_s(prefix, now))
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether a site uses more than it may just now. Then it is worth a look at a body who
+        sends it, before more is done with it."""
+        now = self._monotonic_s()
+        return now < self._refusing_until or self._total.is_short(now)
+
+    def check_site_rate(self, name: str) -> None:
+        """Before the body is judged: is there room for its site? Raises Refusal."""
+        site = None if self.rules is None else self.rules.sites.get(name.lower())
+        if site is not None:
+            self._check_site_rate(site, self._monotonic_s())
+
+    def knows(self, site: str) -> bool:
+        """Whether a snapshot vouches for it."""
+        return self.rules is not None and site in self.rules.sites
 
     def site(self, name: str) -> Site | None:
         """The site's rules; None while there is no snapshot. Raises Refusal if it is unknown."""
@@ -88,25 +120,49 @@ class Guard:
         """Count them against every rate. Raises Refusal when the site's own is used up."""
         now = self._monotonic_s()
         if site is not None:
-            wait_s = site.rate.wait_s(now)
-            if wait_s > 0:
-                raise _too_often(wait_s)
+            self._check_own_rate(site, now)
             site.rate.charge(now, events)
-        self._total.charge(now, events)
-        if bearer is None:
-            self._by_address.charge(client.prefix(*self._bits), now, events)
+        self._charge_common(client, bearer, site, now, events)
 
     def charge_untaken(
         self, client: Client, bearer: Bearer | None, body_bytes: int, events: int = 1
     ) -> None:
-        """Count a request of which nothing is kept against every rate but a site's."""
+        """Count a request of which nothing is kept. Only a key proves for which site it was: by
+        its name alone, anybody could use up a site's rate with what is worth nothing."""
+        now = self._monotonic_s()
         cost = max(events, 1 + body_bytes // BODY_BYTES_AN_EVENT)
-        self.charge(client, bearer, None, cost)
+        site = self._site_of(bearer)
+        if site is not None:
+            site.rate.charge(now, cost)
+        self._charge_common(client, bearer, site, now, cost)
+
+    def _charge_common(
+        self, client: Client, bearer: Bearer | None, site: Site | None, now: float, events: int
+    ) -> None:
+        prefix = client.prefix(*self._bits)
+        nobody = prefix if self.rules is None else _NOBODY
+        self._total.charge(nobody if site is None else site.name, now, events)
+        if _is_limited_by_address(bearer):
+            self._by_address.charge(prefix, now, events)
+
+    def _check_site_rate(self, site: Site, now: float) -> None:
+        self._check_own_rate(site, now)
+        _demand_room(self._total.wait_s(site.name, now))
+
+    def _check_own_rate(self, site: Site, now: float) -> None:
+        wait_s = site.rate.wait_s(now)
+        self._refusing_until = max(self._refusing_until, now + wait_s)
+        _demand_room(wait_s)
+
+    def _site_of(self, bearer: Bearer | None) -> Site | None:
+        if self.rules is None or bearer is None or bearer.site is None:
+            return None
+        return self.rules.sites.get(bearer.site)
 
     def _set_rates(self, per_address_per_s: int, total_per_s: int) -> None:
         self._per_s = per_address_per_s, total_per_s
-        self._total = Rate(total_per_s / self._workers)
-        self._by_address: RateByKey[tuple[bool, int]] = RateByKey(per_address_per_s / self._workers)
+        self._total: FairTotal[str | Prefix] = FairTotal(total_per_s / self._workers)
+        self._by_address: RateByKey[Prefix] = RateByKey(per_address_per_s / self._workers)
 
 
 def _keep_rates(before: Rules, after: Rules) -> None:
@@ -117,7 +173,13 @@ def _keep_rates(before: Rules, after: Rules) -> None:
             site.rate.carry_over(known.rate)
 
 
-def _too_often(wait_s: float) -> Refusal:
-    return Refusal(
-        Code.RATE_LIMITED, "too many events; retry later", retry_after_s=retry_after_s(wait_s)
-    )
+def _is_limited_by_address(bearer: Bearer | None) -> bool:
+    # All calls of a site's server come from one address; but anybody can make up a key.
+    return bearer is None or not bearer.verified
+
+
+def _demand_room(wait_s: float) -> None:
+    if wait_s > 0:
+        raise Refusal(
+            Code.RATE_LIMITED, "too many events; retry later", retry_after_s=retry_after_s(wait_s)
+        )

@@ -22,9 +22,10 @@ class Rate:
         """0 when there is room, else the seconds until there is."""
         return max(0.0, self._full_at - now - BURST_S)
 
-    def charge(self, now: float, events: int) -> None:
+    def charge(self, now: float, events: int, most_debt_s: float = math.inf) -> None:
         """Take them, into debt if need be."""
-        self._full_at = max(self._full_at, now) + events * self._cost_s
+        full_at = max(self._full_at, now) + events * self._cost_s
+        self._full_at = min(full_at, now + most_debt_s)
 
     def carry_over(self, before: "Rate") -> None:
         """Go on from where another stood."""
@@ -32,10 +33,11 @@ class Rate:
 
 
 class RateByKey(Generic[K]):
-    """One rate for each key. Two generations of keys: a forgotten one starts with a full share."""
+    """One rate for each key, which may change. Two generations of keys: a forgotten one starts
+    with a full share."""
 
     def __init__(self, per_s: float, most_keys: int = MOST_KEYS) -> None:
-        self._cost_s = 1.0 / per_s
+        self.per_s = per_s
         self._half = most_keys // 2
         self._young: dict[K, float] = {}
         self._old: dict[K, float] = {}
@@ -46,7 +48,7 @@ class RateByKey(Generic[K]):
 
     def charge(self, key: K, now: float, events: int) -> None:
         """Take them, into debt if need be."""
-        self._young[key] = max(self._full_at(key), now) + events * self._cost_s
+        self._young[key] = max(self._full_at(key), now) + events / self.per_s
         if len(self._young) > self._half:
             self._old, self._young = self._young, {}
 

@@ -1,0 +1,70 @@
+"""The rate of a whole worker, divided fairly among those who want it when it runs short.
+
+One that asks for less than an even part has all it asks for; what it leaves is divided among the
+others (max-min fairness). So one site at a hundred times its part takes nothing from the rest,
+and nobody shrinks the parts by asking once in the name of each of a thousand sites.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
+
+from edge.limits import BURST_S, Rate, RateByKey
+
+P = TypeVar("P", bound=Hashable)
+
+WINDOW_S = 1.0
+"""The parts follow what was asked for in the window before."""
+MOST_PARTIES = 4_096
+"""Counted in a window; every party has a part, whether it was counted or not."""
+
+
+class FairTotal(Generic[P]):
+    """``per_s`` events a second in all. A party is whoever has a part of it."""
+
+    def __init__(self, per_s: float) -> None:
+        self._per_s = per_s
+        self._all = Rate(per_s)
+        self._each: RateByKey[P] = RateByKey(per_s)
+        self._asked: dict[P, int] = {}
+        self._window_began = 0.0
+
+    def is_short(self, now: float) -> bool:
+        """Whether not all can have what they ask for."""
+        return self._all.wait_s(now) > 0
+
+    def wait_s(self, party: P, now: float) -> float:
+        """0 when there is room in all or in the party's own part, else the seconds until there
+        is. One that must wait has asked for one event."""
+        if not self.is_short(now):
+            return 0.0
+        wait_s = self._each.wait_s(party, now)
+        if wait_s > 0:
+            self._count(party, now, 1)
+        return wait_s
+
+    def charge(self, party: P, now: float, events: int) -> None:
+        """Take them, into debt if need be; not more debt than is paid back in a burst's time."""
+        self._count(party, now, events)
+        self._each.charge(party, now, events)
+        self._all.charge(now, events, most_debt_s=2 * BURST_S)
+
+    def _count(self, party: P, now: float, events: int) -> None:
+        passed_s = now - self._window_began
+        if passed_s >= WINDOW_S:
+            asked_per_s = [asked / passed_s for asked in self._asked.values()]
+            self._each.per_s = fair_part(asked_per_s, self._per_s)
+            self._asked, self._window_began = {}, now
+        if party in self._asked or len(self._asked) < MOST_PARTIES:
+            self._asked[party] = self._asked.get(party, 0) + events
+
+
+def fair_part(asked: Iterable[float], total: float) -> float:
+    """The most that anyone may have, so that all who ask for less have it, and all together have
+    no more than ``total``."""
+    left, ordered = total, sorted(asked)
+    for served, wanted in enumerate(ordered):
+        even = left / (len(ordered) - served)
+        if wanted > even:
+            return even
+        left -= wanted
+    return total
