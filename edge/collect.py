@@ -12,6 +12,10 @@ from edge.rules import Site
 from shared import beacon, receipt
 from shared.beacon_reader import Reading, read
 from shared.envelope import PROTOCOL, Envelope
+from shared.errors import Code, Refusal
+from shared.metrics import SPOOL_SHARE_REFUSALS
+
+SHARE_RETRY_AFTER_S = 5
 
 
 class Taken(NamedTuple):
@@ -63,6 +67,8 @@ class Collector:
         site_name = name.lower() if site is None else site.name
         if site is not None and site.excluded and caller.client in site.excluded:
             return Dropped(site_name, reading, Drop.EXCLUDED)
+        if not self._batcher.may_take(site_name):
+            raise _over_share()
         self._guard.charge(caller.client, bearer, site, reading.events)
         return self._put(caller, body, received_at, site_name, reading, done)
 
@@ -127,3 +133,12 @@ class Collector:
         )
         self._batcher.put(batch, envelope, size, events, done)
         return Taken(site, reading, first, bearer is not None)
+
+
+def _over_share() -> Refusal:
+    SPOOL_SHARE_REFUSALS.inc()
+    return Refusal(
+        Code.UNAVAILABLE,
+        "too much of this site waits here already; retry later",
+        retry_after_s=SHARE_RETRY_AFTER_S,
+    )

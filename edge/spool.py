@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -19,6 +20,10 @@ from shared.metrics import (
 
 _log = logging.getLogger("edge.drain")
 _SMOOTHING = 0.3
+_THIS_HOST = {"localhost", "127.0.0.1", "::1"}
+_MEMORY_RESERVE = 64
+_DISK_RESERVE = 32
+"""Parts of the bound that are kept free."""
 AWAY = (RedisError, OSError)
 """What a Redis that cannot be used raises."""
 
@@ -39,6 +44,41 @@ class Entry(NamedTuple):
         return sum(map(len, self.fields.values()))
 
 
+class Room(NamedTuple):
+    """``bound``: most bytes that it may hold. ``free``: those it can still take, 0 when full."""
+
+    bound: int
+    used: int
+    free: int
+
+
+async def measure_room(redis: Redis, max_bytes: int) -> Room:
+    """By its memory and, where that can be seen from here, by the disk below its file. Beacons
+    stop a little before either ends: what empties the spool needs some of both. Raises RedisError,
+    OSError."""
+    memory = await redis.info("memory")
+    used = int(memory["used_memory"])
+    bound = min(int(memory["maxmemory"]) or max_bytes, max_bytes)
+    free = bound - used - bound // _MEMORY_RESERVE
+    disk = await _disk_free(redis)
+    if disk is not None:
+        free = min(free, disk - bound // _DISK_RESERVE)
+    return Room(bound, used, max(0, free))
+
+
+async def _disk_free(redis: Redis) -> int | None:
+    """None when the folder is not to be asked for, or is another host's."""
+    options = redis.connection_pool.connection_kwargs
+    if "path" not in options and options.get("host", "localhost") not in _THIS_HOST:
+        return None
+    try:
+        configured = await redis.config_get("dir")
+        disk = os.statvfs(configured["dir"] or "")
+    except (ResponseError, KeyError, OSError):
+        return None
+    return disk.f_bavail * disk.f_frsize
+
+
 class Extent(NamedTuple):
     """``oldest_at``: when the oldest batch was spooled, in microseconds by the spool's clock."""
 
@@ -49,7 +89,7 @@ class Extent(NamedTuple):
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def told_apart() -> Iterator[None]:
     # Both servers fail with the same exceptions, and only one of them pauses the drain.
     try:
         yield
@@ -67,18 +107,18 @@ class Spool:
 
     async def read_oldest(self, count: int) -> list[Entry]:
         """The first entries, in the order in which they were stored."""
-        with _told_apart():
+        with told_apart():
             found: Any = await self._redis.xrange(self._stream, count=count)
         return [Entry(entry_id, fields) for entry_id, fields in found]
 
     async def delete(self, entries: Sequence[Entry]) -> None:
         """They are at the primary."""
-        with _told_apart():
+        with told_apart():
             await self._redis.xdel(self._stream, *[entry.entry_id for entry in entries])
 
     async def set_bound(self) -> None:
         """Have Redis refuse what goes beyond the bound, and never evict."""
-        with _told_apart():
+        with told_apart():
             memory = await self._redis.info("memory")
             bound = int(memory["maxmemory"])
             if bound == 0 or bound > self._max_bytes:
@@ -88,12 +128,10 @@ class Spool:
 
     async def measure(self) -> Extent:
         """What it holds and can still take."""
-        with _told_apart():
+        with told_apart():
             batches = int(await self._redis.xlen(self._stream))
-            memory = await self._redis.info("memory")
-        used = int(memory["used_memory"])
-        bound = int(memory["maxmemory"]) or self._max_bytes
-        return Extent(batches, used, max(0, bound - used), await self._oldest_at())
+            room = await measure_room(self._redis, self._max_bytes)
+        return Extent(batches, room.used, room.free, await self._oldest_at())
 
     async def _configure(self, name: str, value: str | int) -> None:
         try:
@@ -113,13 +151,14 @@ class SpoolGauges:
 
     def __init__(self) -> None:
         self._bytes: int | None = None
-        self._growth_per_s = 0.0
+        self._growth_per_s: float | None = None
 
     def show(self, extent: Extent, since_s: float) -> None:
         """Publish an extent taken ``since_s`` after the one before."""
         if self._bytes is not None and since_s > 0:
             grown = (extent.bytes - self._bytes) / since_s
-            self._growth_per_s += _SMOOTHING * (grown - self._growth_per_s)
+            before = grown if self._growth_per_s is None else self._growth_per_s
+            self._growth_per_s = before + _SMOOTHING * (grown - before)
         self._bytes = extent.bytes
         SPOOL_BATCHES.set(extent.batches)
         SPOOL_BYTES.set(extent.bytes)
@@ -127,6 +166,8 @@ class SpoolGauges:
         SPOOL_HEADROOM_SECONDS.set(self._seconds_left(extent))
 
     def _seconds_left(self, extent: Extent) -> float:
-        if self._growth_per_s < 1:
+        if extent.headroom_bytes == 0:
+            return 0.0
+        if self._growth_per_s is None or self._growth_per_s < 1:
             return math.inf
         return extent.headroom_bytes / self._growth_per_s

@@ -24,6 +24,7 @@ class Reply(NamedTuple):
     status: int
     json: Any
     took_ms: float
+    retry_after_s: int | None = None
 
     @property
     def receipt(self) -> str:
@@ -71,9 +72,10 @@ class EdgeProcesses:
         return self._get(self.drain_ops_port, "/readyz") or {"ready": None, "primary_healthy": None}
 
     def metrics(self) -> str:
-        with _connection(self.ops_port) as connection:
-            connection.request("GET", "/metrics")
-            return connection.getresponse().read().decode()
+        return _metrics(self.ops_port)
+
+    def drain_metrics(self) -> str:
+        return _metrics(self.drain_ops_port)
 
     def post(
         self, beacon: Any = BEACON, headers: Mapping[str, str] | None = None, timeout_s: float = 10
@@ -83,8 +85,10 @@ class EdgeProcesses:
             given = {"content-type": "text/plain", "user-agent": BROWSER, **(headers or {})}
             connection.request("POST", "/track", json.dumps(beacon), given)
             answer = connection.getresponse()
+            body, took_ms = json.loads(answer.read()), (time.monotonic() - began) * 1_000
+            retry_after = answer.getheader("retry-after")
             return Reply(
-                answer.status, json.loads(answer.read()), (time.monotonic() - began) * 1_000
+                answer.status, body, took_ms, None if retry_after is None else int(retry_after)
             )
 
     def worker_pids(self) -> list[int]:
@@ -136,6 +140,12 @@ def wait_for(found: Callable[[], Any]) -> Any:
             return answer
         time.sleep(0.02)
     raise AssertionError(f"not within {WITHIN_S:g} s")
+
+
+def _metrics(port: int) -> str:
+    with _connection(port) as connection:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
 
 
 @contextmanager

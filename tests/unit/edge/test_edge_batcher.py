@@ -11,6 +11,7 @@ from edge.boot import Boot
 from edge.boot_file import BootFile
 from edge.router import NoPlace, Router, Stored, Where
 from edge.seal import Sealer
+from edge.shares import Shares
 from shared import batch, keys
 from shared.envelope import Envelope, Headers
 from tests.edge_under_test import SEAL_KEY
@@ -47,6 +48,7 @@ class Bench:
             BootFile(folder, 5),
             sealer,
             cast(Router, self.router),
+            Shares(5, 1 << 30, lambda _: True),
             lambda *_: None,
         )
 
