@@ -145,7 +145,7 @@ class Batcher:
             stored = await self._router.store(self._command(fields))
         except NoPlace as error:
             boot.gave_up(seq)
-            self._boot_file.write_voids(boot.untold_voids)
+            self._boot_file.write_voids(boot.untold_runs)
             raise GivenUp from error
         self._acknowledge(stored, seq, batch, len(voids))
         self._flushed(stored, batch, time.monotonic() - began)
@@ -158,7 +158,7 @@ class Batcher:
             self._boot.at_spool(seq, stored.entry_id, batch.envelopes[0].received_at, told)
         self._boot_file.write_acked(seq)
         if told:
-            self._boot_file.write_voids(self._boot.untold_voids)
+            self._boot_file.write_voids(self._boot.untold_runs)
 
     def _command(self, fields: dict[str, bytes]) -> bytes:
         parts = [b"XADD", self._stream, b"*"]

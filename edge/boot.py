@@ -3,9 +3,13 @@
 from collections import deque
 from typing import NamedTuple
 
+from edge.runs import Run, Runs
+
 MAX_VOIDS_TOLD = 500
-"""Most void numbers in one batch or boot file; the rest follow with the next."""
-MAX_VOIDS_KEPT = 4_096
+"""Most void numbers in one batch; the rest follow with the next."""
+MAX_VOID_RUNS = 4_096
+"""Beyond it the oldest run is forgotten: where no heartbeat has told it to the core, the ledger
+calls its numbers lost, though nobody was told that they are stored. Never the other way."""
 
 
 class Spooled(NamedTuple):
@@ -23,8 +27,8 @@ class Boot:
         self.id = boot_id
         self.last_seq = 0
         self.last_acked = 0
-        self.voids: deque[int] = deque(maxlen=MAX_VOIDS_KEPT)
-        self._untold: deque[int] = deque(maxlen=MAX_VOIDS_KEPT)
+        self._voids = Runs(MAX_VOID_RUNS)
+        self._untold = Runs(MAX_VOID_RUNS)
         self._settled = 0
         self._spooled: deque[Spooled] = deque()
 
@@ -39,9 +43,19 @@ class Boot:
         return bool(self._spooled)
 
     @property
+    def voids(self) -> tuple[Run, ...]:
+        """Every number given up."""
+        return tuple(self._voids)
+
+    @property
     def untold_voids(self) -> tuple[int, ...]:
-        """Numbers given up that no acknowledged batch has named yet."""
-        return tuple(list(self._untold)[:MAX_VOIDS_TOLD])
+        """Numbers given up that no acknowledged batch has named yet, as many as one may name."""
+        return self._untold.first(MAX_VOIDS_TOLD)
+
+    @property
+    def untold_runs(self) -> tuple[Run, ...]:
+        """All of them."""
+        return tuple(self._untold)
 
     def low_time(self, now: int, oldest_in_memory: int | None) -> int:
         """Nothing received before it lies above ``low``."""
@@ -69,8 +83,8 @@ class Boot:
     def gave_up(self, seq: int) -> None:
         """Answered with a 503: should it land all the same, it is stored, and nothing is owed."""
         self._settled = seq
-        self.voids.append(seq)
-        self._untold.append(seq)
+        self._voids.add(seq)
+        self._untold.add(seq)
 
     def drained_before(self, first_entry_id: bytes | None) -> None:
         """The spool's stream now begins with this entry, or is empty: it is drained in order."""
@@ -83,8 +97,7 @@ class Boot:
 
     def _acked(self, seq: int, told: int) -> None:
         self._settled = self.last_acked = seq
-        for _ in range(told):
-            self._untold.popleft()
+        self._untold.drop_first(told)
 
 
 def read_entry_id(entry_id: bytes) -> tuple[int, int]:

@@ -6,6 +6,7 @@ is the better witness.
 """
 
 import fcntl
+import logging
 import mmap
 import os
 import struct
@@ -13,16 +14,21 @@ import time
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from edge.boot import MAX_VOID_RUNS
+from edge.promise import Weakness
+from edge.runs import Run
+
+_log = logging.getLogger("edge")
 _SUFFIX = ".boot"
-_HEAD = struct.Struct("<8sQQQQQ")  # magic, pid, last acked, place, beat, voids
-_MAGIC = b"mrboot1\0"
-_SIZE = 8_192
-_MOST_VOIDS = (_SIZE - _HEAD.size) // 8
+_HEAD = struct.Struct("<8sQQQQIIQ")  # magic, pid, last acked, place, beat, weak twice, void runs
+_MAGIC = b"mrboot2\0"
+_SIZE = _HEAD.size + MAX_VOID_RUNS * 16
 _ACKED_AT = 16
 _PLACE_AT = 24
-_VOIDS_AT = 40
+_WEAK_AT = 40
+_VOIDS_AT = 48
 
 
 class Place(IntEnum):
@@ -34,14 +40,18 @@ class Place(IntEnum):
 
 
 class BootRecord(NamedTuple):
-    """One boot as its file tells. ``beat_ns``: CLOCK_MONOTONIC when the worker last said so."""
+    """One boot as its file tells. ``beat_ns``: CLOCK_MONOTONIC when the worker last said so.
+
+    ``weak``: what primary and spool promise less. ``voids``: given up, and named by no batch.
+    """
 
     boot: int
     pid: int
     last_acked: int
     place: Place
     beat_ns: int
-    voids: tuple[int, ...]
+    voids: tuple[Run, ...] = ()
+    weak: tuple[Weakness, Weakness] = (Weakness(0), Weakness(0))
 
 
 class BootFile:
@@ -51,12 +61,17 @@ class BootFile:
         self.path = folder / f"{boot:012x}{_SUFFIX}"
         # Locked before it has its name, lest the drain finds it unlocked and takes it for dead.
         forming = self.path.with_suffix(".forming")
-        self._file = forming.open("w+b")
-        self._file.truncate(_SIZE)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._map = mmap.mmap(self._file.fileno(), _SIZE)
-        _HEAD.pack_into(self._map, 0, _MAGIC, os.getpid(), 0, Place.NOWHERE, 0, 0)
-        forming.rename(self.path)
+        self._file: BinaryIO | None = None
+        try:
+            self._file = _room_for(forming)
+            self._map = mmap.mmap(self._file.fileno(), _SIZE)
+        except OSError as error:
+            _log.error("no boot file can be made (%s): serving without one", error.strerror)
+            forming.unlink(missing_ok=True)
+            self._map = mmap.mmap(-1, _SIZE)
+        _HEAD.pack_into(self._map, 0, _MAGIC, os.getpid(), 0, Place.NOWHERE, 0, 0, 0, 0)
+        if self._file is not None:
+            forming.rename(self.path)
 
     def write_acked(self, seq: int) -> None:
         """The highest number acknowledged."""
@@ -66,20 +81,38 @@ class BootFile:
         """Where this worker could store now."""
         struct.pack_into("<QQ", self._map, _PLACE_AT, place, time.monotonic_ns())
 
-    def write_voids(self, voids: tuple[int, ...]) -> None:
+    def write_weak(self, primary: Weakness, spool: Weakness) -> None:
+        """What these two promise less than an fsync."""
+        struct.pack_into("<II", self._map, _WEAK_AT, primary, spool)
+
+    def write_voids(self, runs: tuple[Run, ...]) -> None:
         """Numbers given up that no stored batch has named."""
-        told = voids[:_MOST_VOIDS]
-        struct.pack_into(f"<Q{len(told)}Q", self._map, _VOIDS_AT, len(told), *told)
+        ends = [end for run in runs for end in run]
+        struct.pack_into(f"<Q{len(ends)}Q", self._map, _VOIDS_AT, len(runs), *ends)
 
     def close(self) -> None:
         """Let go of the lock; the drain closes the boot."""
         self._map.close()
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def remove(self) -> None:
         """The boot is closed and said so at the primary."""
         self.path.unlink(missing_ok=True)
         self.close()
+
+
+def _room_for(path: Path) -> BinaryIO:
+    """A locked file with its blocks on the disk: to write into a hole of a mapped file, on a disk
+    that has become full, would end the process. Raises OSError."""
+    file = path.open("w+b")
+    try:
+        os.posix_fallocate(file.fileno(), 0, _SIZE)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def read_boots(folder: Path) -> Iterator[tuple[Path, bool, BootRecord]]:
@@ -106,6 +139,9 @@ def _is_locked(descriptor: int) -> bool:
 def _read_record(path: Path, raw: bytes) -> BootRecord | None:
     if len(raw) < _HEAD.size or not raw.startswith(_MAGIC):
         return None
-    _, pid, last_acked, place, beat_ns, count = _HEAD.unpack_from(raw)
-    voids = struct.unpack_from(f"<{min(count, _MOST_VOIDS)}Q", raw, _HEAD.size)
-    return BootRecord(int(path.stem, 16), pid, last_acked, Place(place), beat_ns, voids)
+    _, pid, last_acked, place, beat_ns, primary, spool, count = _HEAD.unpack_from(raw)
+    room = (len(raw) - _HEAD.size) // 16
+    ends = struct.unpack_from(f"<{min(count, room) * 2}Q", raw, _HEAD.size)
+    voids = tuple(zip(ends[::2], ends[1::2], strict=True))
+    weak = Weakness(primary), Weakness(spool)
+    return BootRecord(int(path.stem, 16), pid, last_acked, Place(place), beat_ns, voids, weak)

@@ -10,6 +10,7 @@ class Trouble(StrEnum):
     REFUSED = "refused"
     HUNG = "hung"
     ERROR = "error"
+    WEAK = "weak"
 
 
 class Breaker:

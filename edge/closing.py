@@ -6,6 +6,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from edge.boot_file import BootRecord, read_boots
+from edge.runs import merge
 from shared.heartbeat import BootBeat, redis_key
 
 _decoder = msgspec.msgpack.Decoder(BootBeat)
@@ -33,13 +34,13 @@ def final_beat(record: BootRecord, last: BootBeat | None, now: int) -> BootBeat:
     acknowledged: its number is void, and if it landed after all it is stored."""
     known = last or BootBeat(at=now, low=0, low_time=0, last_acked=0)
     acked = max(record.last_acked, known.last_acked)
-    in_flight = max(acked, known.low, *record.voids, *known.void, 0) + 1
+    in_flight = max(acked, known.low, *(last for _, last in (*record.voids, *known.void))) + 1
     return msgspec.structs.replace(
         known,
         at=now,
         low=in_flight,
         low_time=now,
         last_acked=acked,
-        void=tuple(sorted({*known.void, *record.voids, in_flight})),
+        void=merge((*known.void, *record.voids, (in_flight, in_flight))),
         ended=True,
     )

@@ -11,16 +11,20 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from edge.clock import CaptureClock
 from edge.closing import close_dead_boots
 from edge.ending import end_tasks
+from edge.link import ErrorReply
 from edge.probe import Probe
+from edge.promise import PromiseWatch, WeakPromise, ask_promise, names
 from edge.proof import Proof
 from edge.spool import AWAY, Entry, Spool, SpoolAway, SpoolGauges
 from edge.state_folder import make_state_folder
@@ -37,6 +41,7 @@ _IDLE_S = 0.1
 _BEAT_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 0.5
 _CHORE_TIMEOUT_S = 2.0
+_FSYNC_WITHIN_MS = 2_000
 SLICE_BYTES = 1024 * 1024
 """Sent before the primary must confirm: a line of 35 kB/s still makes it within the deadline."""
 
@@ -56,7 +61,11 @@ class Drain:
         ]
         self._primary, probing, self._core, spooling = self._clients
         proof = Proof(settings.edge_state_dir)
-        self.probe = Probe(probing, edge, _PROBE_TIMEOUT_S, proof.write_ns)
+        strict = settings.edge_strict
+        self.probe = Probe(
+            probing, edge, _PROBE_TIMEOUT_S, proof.write_ns, PromiseWatch("primary", strict)
+        )
+        self._spooling, self._spool_promise = spooling, PromiseWatch("spool", strict)
         self.spool = Spool(spooling, edge, settings.spool_max_bytes)
         self._clock = CaptureClock()
         self._gauges = SpoolGauges()
@@ -65,7 +74,12 @@ class Drain:
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """What it does side by side, each for ever."""
-        return [self.probe.run(), self._move_for_ever(), self._beat_for_ever()]
+        return [
+            self.probe.run(),
+            self._move_for_ever(),
+            self._beat_for_ever(),
+            self._look_at_spool_for_ever(),
+        ]
 
     async def close(self) -> None:
         """Drop every connection."""
@@ -74,14 +88,20 @@ class Drain:
 
     def readiness(self) -> dict[str, object]:
         """It can do its work while the spool answers; a primary that is away is what it is for."""
-        return {"ready": self._spool_state.is_up, "primary_healthy": self.probe.healthy.is_set()}
+        watches = {"primary": self.probe.promise, "spool": self._spool_promise}
+        weak = {server: names(watch.weak) for server, watch in watches.items() if watch.weak}
+        return {
+            "ready": self._spool_state.is_up,
+            "primary_healthy": self.probe.healthy.is_set(),
+            **({"weaker_promises": weak} if weak else {}),
+        }
 
     async def move(self) -> int:
         """Move the oldest entries; how many there were. Raises what AWAY names."""
         entries = await self.spool.read_oldest(self._settings.drain_batches)
         for part in slices(entries):
             began = time.monotonic()
-            await _send(self._primary, self._stream, part)
+            await _send(self._primary, self._stream, part, prove=self.probe.promise.by_proof)
             failpoints.reach("drained")
             await self.spool.delete(part)
             failpoints.reach("trimmed")
@@ -102,6 +122,13 @@ class Drain:
         await self._core.hset(redis_key(edge), DRAIN_FIELD, msgspec.msgpack.encode(beat))
         if extent.batches == 0:
             await close_dead_boots(self._settings.edge_state_dir, edge, self._core, now)
+
+    async def _look_at_spool_for_ever(self) -> None:
+        while True:
+            # What it holds is drained all the same; whether it takes more is the workers' look-out.
+            with suppress(*AWAY, ErrorReply, WeakPromise):
+                self._spool_promise.learn(await ask_promise(self._spooling))
+            await asyncio.sleep(_BEAT_EVERY_S)
 
     async def _move_for_ever(self) -> None:
         while True:
@@ -168,11 +195,16 @@ def slices(entries: list[Entry]) -> Iterator[list[Entry]]:
         yield part
 
 
-async def _send(primary: Redis, stream: str, entries: list[Entry]) -> None:
+async def _send(primary: Redis, stream: str, entries: list[Entry], *, prove: bool) -> None:
+    """``prove``: ask for the fsync, where nobody may read whether there is one."""
     async with primary.pipeline(transaction=False) as pipeline:
         for entry in entries:
             pipeline.execute_command("XADD", stream, "*", *chain(*entry.fields.items()))
-        await pipeline.execute()
+        if prove:
+            pipeline.execute_command("WAITAOF", 1, 0, _FSYNC_WITHIN_MS)
+        *_, last = await pipeline.execute()
+    if prove and int(last[0]) < 1:
+        raise RedisError("not fsynced in time")
 
 
 async def serve(settings: EdgeSettings) -> None:

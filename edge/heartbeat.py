@@ -46,6 +46,7 @@ class Heartbeat:
     async def show(self) -> None:
         """To this host: boot file and metrics."""
         await self._router.check_spool()
+        self._boot_file.write_weak(*self._router.weak)
         self.show_place()
         self._tally.publish()
         EDGE_BODY_BYTES.set(self._memory.held)
@@ -76,7 +77,7 @@ class Heartbeat:
             low=self._boot.low,
             low_time=self._boot.low_time(now, self._batcher.oldest_at),
             last_acked=self._boot.last_acked,
-            void=tuple(self._boot.voids),
+            void=self._boot.voids,
             counts=self._tally.counts,
             clock_offset_us=self._clock.offset_us,
             ended=ended,

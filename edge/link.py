@@ -7,12 +7,12 @@ gone the moment it is gone, and that one given up is never read from again.
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
-Reply = bytes | int | None
+Reply = bytes | int | list[Any] | None
 
 
 class LinkLost(Exception):
@@ -82,6 +82,18 @@ class Link(asyncio.Protocol):
             self._transport.write(command)
         return reply
 
+    def send_all(self, commands: Sequence[bytes]) -> "list[asyncio.Future[Reply]]":
+        """The replies to come, to commands that go out in one write."""
+        first = self.send(b"".join(commands))
+        loop = asyncio.get_running_loop()
+        rest: list[asyncio.Future[Reply]] = [loop.create_future() for _ in commands[1:]]
+        if self.is_up:
+            self._waiting.extend(rest)
+        else:
+            for reply in rest:
+                reply.set_exception(LinkLost("not connected"))
+        return [first, *rest]
+
     def abandon(self) -> None:
         """Give the connection up for ever; a late reply reaches nobody."""
         transport, self._transport = self._transport, None
@@ -111,17 +123,10 @@ class Link(asyncio.Protocol):
                 reply.set_exception(LinkLost("the connection ended"))
 
     def _take_reply(self) -> bool:
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
+        read = _read_value(self._buffer, 0)
+        if read is None:
             return False
-        line = bytes(self._buffer[:end])
-        used, value = end + 2, _plain_value(line)
-        if line[:1] == b"$" and line != b"$-1":
-            size = int(line[1:])
-            if len(self._buffer) < used + size + 2:
-                return False
-            value = bytes(self._buffer[used : used + size])
-            used += size + 2
+        value, used = read
         del self._buffer[:used]
         self._answer(value)
         return True
@@ -137,6 +142,35 @@ class Link(asyncio.Protocol):
             reply.set_exception(value)
         else:
             reply.set_result(value)
+
+
+def _read_value(buffer: bytearray, at: int) -> tuple[Reply | ErrorReply, int] | None:
+    """(value, where the next begins); None while it has not wholly come."""
+    end = buffer.find(b"\r\n", at)
+    if end < 0:
+        return None
+    line, at = bytes(buffer[at:end]), end + 2
+    if line[:1] == b"$" and line != b"$-1":
+        size = int(line[1:])
+        return (bytes(buffer[at : at + size]), at + size + 2) if _holds(buffer, at, size) else None
+    if line[:1] == b"*" and line != b"*-1":
+        return _read_array(buffer, at, int(line[1:]))
+    return _plain_value(line), at
+
+
+def _holds(buffer: bytearray, at: int, size: int) -> bool:
+    return len(buffer) >= at + size + 2
+
+
+def _read_array(buffer: bytearray, at: int, length: int) -> tuple[list[Any], int] | None:
+    values: list[Any] = []
+    for _ in range(length):
+        read = _read_value(buffer, at)
+        if read is None:
+            return None
+        value, at = read
+        values.append(value)
+    return values, at
 
 
 def _plain_value(line: bytes) -> Reply | ErrorReply:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from edge.link import ErrorReply
+from edge.promise import PromiseWatch, WeakPromise, ask_promise
 from shared.metrics import PRIMARY_HEALTHY
 
 _log = logging.getLogger("edge.drain")
@@ -16,15 +18,24 @@ _KEEP_S = 3_600
 
 
 class Probe:
-    """``SET`` and ``WAITAOF 1 0``: a full, read-only, loading or memory-only primary fails it."""
+    """``SET`` and ``WAITAOF 1 0``: a full, read-only, loading or memory-only primary fails it.
+
+    One that fsyncs once a second, or may evict, would pass; it is asked what it promises.
+    """
 
     def __init__(
-        self, primary: Redis, edge: str, timeout_s: float, write_proof_ns: Callable[[int], None]
+        self,
+        primary: Redis,
+        edge: str,
+        timeout_s: float,
+        write_proof_ns: Callable[[int], None],
+        promise: PromiseWatch,
     ) -> None:
         self._primary = primary
         self._key = f"probe:{edge}"
         self._timeout_ms = int(timeout_s * 1_000)
         self._write_proof_ns = write_proof_ns
+        self.promise = promise
         self.healthy = asyncio.Event()
 
     async def run(self) -> None:
@@ -37,11 +48,15 @@ class Probe:
         """One probe. What it proves, it proves as of its beginning."""
         began_ns = time.monotonic_ns()
         try:
+            self.promise.learn(await ask_promise(self._primary))
             await self._write()
-        except (RedisError, OSError) as error:
+            self._write_proof_ns(began_ns)
+        except WeakPromise as error:
+            self.failed(f"weak: {error}")
+            return
+        except (RedisError, OSError, ErrorReply) as error:
             self.failed(type(error).__name__)
             return
-        self._write_proof_ns(began_ns)
         PRIMARY_HEALTHY.set(1)
         if not self.healthy.is_set():
             _log.info("the primary is healthy")

@@ -23,6 +23,7 @@ class Proof:
                 file.truncate(_PROVEN.size)
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _PROVEN.size)
+        self._path = path
 
     def read_ns(self) -> int:
         """0 when the primary was never proven; a value ahead of the clock is of an earlier boot."""
@@ -30,5 +31,7 @@ class Proof:
         return proven if proven <= time.monotonic_ns() else 0
 
     def write_ns(self, proven: int) -> None:
-        """Called by the drain alone, after a probe."""
-        _PROVEN.pack_into(self._map, 0, proven)
+        """Called by the drain alone, after a probe. Raises OSError: written through the map, a
+        full disk would end the process."""
+        with self._path.open("r+b", buffering=0) as file:
+            file.write(_PROVEN.pack(proven))

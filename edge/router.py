@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from edge.breaker import Breaker, Trouble
 from edge.lane import FAILURES, Lane
-from edge.link import ErrorReply, pack
+from edge.link import ErrorReply
+from edge.promise import Weakness, WeakPromise
 from shared import failpoints
 
-_PING = pack(b"PING")
 REFUSE_FOR_S = 0.5
 """After a batch found no place, the next are given up unsent for so long: a full spool is not
 hammered, and few numbers become void."""
@@ -80,9 +80,25 @@ class Router:
         await self._primary.connect()
 
     async def check_spool(self) -> None:
-        """Ask whether it lives, so that ``place`` tells the truth while nothing is sent there."""
+        """Ask whether it lives and fsyncs, so that ``place`` tells the truth while nothing is sent
+        there."""
         with suppress(*FAILURES):
-            await self._spool.write(_PING)
+            await self._spool.look()
+
+    async def check_primary(self) -> None:
+        """Ask whether it still fsyncs; whether it lives, the pulse asks."""
+        try:
+            if not self.breaker.is_open:
+                await self._primary.look()
+        except WeakPromise:
+            self.breaker.open(Trouble.WEAK)
+        except FAILURES:
+            return
+
+    @property
+    def weak(self) -> tuple[Weakness, Weakness]:
+        """What primary and spool were found to promise less."""
+        return self._primary.promise.weak, self._spool.promise.weak
 
 
 def trouble_of(error: BaseException) -> Trouble:
@@ -94,3 +110,5 @@ def trouble_of(error: BaseException) -> Trouble:
 
 def _entry_id(reply: object) -> bytes:
     return reply if isinstance(reply, bytes) else b""
+    if isinstance(error, WeakPromise):
+        return Trouble.WEAK

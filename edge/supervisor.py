@@ -6,6 +6,9 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import uvicorn
@@ -14,8 +17,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from uvicorn.supervisors import Multiprocess
 
 from edge.beacon_protocol import BeaconProtocol
-from edge.boot_file import Place, read_boots
+from edge.boot_file import BootRecord, Place, read_boots
 from edge.metrics_folder import MetricsFolder, remove_abandoned
+from edge.promise import Weakness, names
 from shared.ops import OpsServer
 from shared.settings import EdgeSettings
 
@@ -71,10 +75,10 @@ class EdgeServer:
     def readiness(self) -> dict[str, object]:
         """Whether every worker can store durably now, and the worst place that one would use."""
         now = time.monotonic_ns()
+        boots = [record for _, alive, record in read_boots(self._settings.edge_state_dir) if alive]
         places = [
             Place.NOWHERE if now - record.beat_ns > _STALE_AFTER_NS else record.place
-            for _, alive, record in read_boots(self._settings.edge_state_dir)
-            if alive
+            for record in boots
         ]
         where = Place.NOWHERE
         if places and Place.NOWHERE not in places:
@@ -83,6 +87,7 @@ class EdgeServer:
             "ready": where is not Place.NOWHERE,
             "stores_at": where.name.lower(),
             "workers": len(places),
+            **weaker_promises(boots),
         }
 
     def _serve_ops(self, listening: socket.socket) -> None:
@@ -100,6 +105,16 @@ class EdgeServer:
             pid = int(path.stem.rpartition("_")[2])
             if not Path(f"/proc/{pid}").exists():
                 mark_process_dead(pid, str(self._metrics.path))  # type: ignore[no-untyped-call]
+
+
+def weaker_promises(boots: Sequence[BootRecord]) -> dict[str, object]:
+    """What any worker has found, by server; nothing where all is fsynced."""
+    weak = {
+        "primary": reduce(or_, (record.weak[0] for record in boots), Weakness(0)),
+        "spool": reduce(or_, (record.weak[1] for record in boots), Weakness(0)),
+    }
+    found = {server: names(flags) for server, flags in weak.items() if flags}
+    return {"weaker_promises": found} if found else {}
 
 
 def _listen(host: str, port: int) -> socket.socket:

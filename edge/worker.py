@@ -30,6 +30,7 @@ from edge.lane import Lane
 from edge.link import read_address
 from edge.proof import Proof
 from edge.pulse import Pulse
+from edge.promise import PromiseWatch
 from edge.router import Router, Stored
 from edge.seal import Sealer
 from edge.snapshots import Snapshots
@@ -54,8 +55,8 @@ class Worker:
         self._parent = os.getppid()
         timeout_s, ping_s = settings.spool_timeout_s, settings.edge_ping_timeout_s
         self.router = Router(
-            Lane(primary_at, timeout_s, ping_s),
-            Lane(spool_at, timeout_s, timeout_s),
+            Lane(primary_at, timeout_s, ping_s, PromiseWatch("primary", settings.edge_strict)),
+            Lane(spool_at, timeout_s, timeout_s, PromiseWatch("spool", settings.edge_strict)),
             Breaker(time.monotonic_ns),
         )
         self.router.breaker.on_open = self._failed_over
@@ -144,6 +145,7 @@ class Worker:
     async def _end_without_parent(self) -> None:
         """A worker that outlives its supervisor would hold the port against the next one."""
         if os.getppid() != self._parent:
+            _each_second(self.router.check_primary),
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _failed_over(self, trouble: Trouble) -> None:

@@ -13,7 +13,8 @@ def redis_key(edge: str) -> str:
 class BootBeat(msgspec.Struct, frozen=True):
     """One worker start. Times are microseconds by the primary's clock.
 
-    Nothing received before ``low_time`` lies above ``low``. ``void``: every number given up.
+    Nothing received before ``low_time`` lies above ``low``. ``void``: every
+    number given up, as runs (first, last).
     ``counts``: events by site and outcome since the boot began, as ``{site: {outcome: n}}`` with
     the outcomes ``received``, ``dropped:<reason>``, ``refused:<code>``; ``received`` holds every
     acknowledged batch up to ``counted_to`` and none after it, which is ``last_acked`` but for a
@@ -24,7 +25,7 @@ class BootBeat(msgspec.Struct, frozen=True):
     low: int
     low_time: int
     last_acked: int
-    void: tuple[int, ...] = ()
+    void: tuple[tuple[int, int], ...] = ()
     counts: dict[str, dict[str, int]] = {}
     clock_offset_us: int = 0
     ended: bool = False

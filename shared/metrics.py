@@ -23,8 +23,14 @@ EDGE_FLUSH_SECONDS = Histogram(
 )
 EDGE_FAILOVERS = Counter(
     "millrace_edge_failovers",
-    "Times the breaker opened, by reason: refused, hung, error",
+    "Times the breaker opened, by reason: refused, hung, error, weak",
     ["reason"],
+)
+EDGE_WEAK_PROMISE = Gauge(
+    "millrace_edge_weak_promise",
+    "1 where a Redis may lose what it confirms, by server (primary, spool) and what is set wrong",
+    ["server", "what"],
+    multiprocess_mode="livemax",
 )
 EDGE_PRIMARY_UP = Gauge(
     "millrace_edge_primary_up",

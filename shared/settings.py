@@ -108,6 +108,9 @@ class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
     edge_total_events_per_s: Annotated[
         Positive, _about("events a second in all, while no snapshot says otherwise", "1/s")
     ] = 50_000
+    edge_strict: Annotated[
+        bool, _about("use no Redis that may lose what it confirms (no fsync, eviction)")
+    ] = True
     edge_ping_interval_s: Annotated[
         Seconds, _about("how often the primary is asked whether it lives", "s")
     ] = 0.05

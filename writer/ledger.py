@@ -206,5 +206,5 @@ def _put_drain(connection: Connection[Any], edge: str, drain: DrainBeat) -> None
     connection.execute(_SPOOLED, (drain.batches, drain.bytes, oldest, edge))
 
 
-def _multirange(numbers: Iterable[int]) -> str:
-    return "{" + ",".join(f"[{number},{number}]" for number in numbers) + "}"
+def _multirange(runs: Iterable[tuple[int, int]]) -> str:
+    return "{" + ",".join(f"[{first},{last}]" for first, last in runs) + "}"

@@ -241,7 +241,7 @@ def test_a_killed_worker_is_replaced_and_its_boot_closed_by_the_drain(site: Site
     (pid,) = site.edge.worker_pids()
     os.kill(pid, signal.SIGKILL)
     ended = wait_for(lambda: (beat := site.beats().get(f"{boot:012x}")) and beat.ended and beat)
-    assert (ended.last_acked, ended.low, ended.void) == (seq, seq + 1, (seq + 1,))
+    assert (ended.last_acked, ended.low, ended.void) == (seq, seq + 1, ((seq + 1, seq + 1),))
     wait_for(lambda: site.edge.worker_pids() not in ([], [pid]))
     assert site.edge.post().status == 202
 

@@ -116,7 +116,7 @@ async def test_heartbeats_are_copied_into_the_ledger(
 ) -> None:
     put_edge(database)
     counts = {"example.com": {"received": 7, "dropped:dnt": 1}}
-    beat = BootBeat(NOON, 5, NOON - 9, 6, (2, 3, 5), counts, -40)
+    beat = BootBeat(NOON, 5, NOON - 9, 6, ((2, 3), (5, 5)), counts, -40)
     drain = DrainBeat(NOON + 1, 4, 900, NOON - 50)
     sent: dict[str, BootBeat | DrainBeat] = {f"{0xABC:012x}": beat, "drain": drain}
     await beats(redis, **sent)
@@ -132,7 +132,7 @@ async def test_heartbeats_are_copied_into_the_ledger(
         ("example.com", "dropped:dnt", 1),
         ("example.com", "received", 7),
     ]
-    await beats(redis, **{f"{0xABC:012x}": msgspec.structs.replace(beat, low=4, void=(9,))})
+    await beats(redis, **{f"{0xABC:012x}": msgspec.structs.replace(beat, low=4, void=((9, 9),))})
     await ledger.copy_heartbeats()
     assert rows(database, "select low, void::text from boot") == [(5, "{[2,4),[5,6),[9,10)}")]
 

@@ -121,7 +121,7 @@ async def test_an_acknowledged_number_that_is_nowhere_is_lost_once_and_named(
     edge = FakeEdge(boot=0xABC)
     entries = [edge.entry([envelope()]) for _ in range(4)]
     pipe.put(entries[0], entries[3])
-    await tell(redis, edge, 4, void=(2,))
+    await tell(redis, edge, 4, void=((2, 2),))
     await ledger.copy_heartbeats()
     with caplog.at_level(logging.ERROR, "writer"):
         for _ in range(4):

@@ -142,7 +142,7 @@ async def test_a_killed_worker_and_a_number_given_up_that_landed_leave_it_whole(
     await world.tell(1)
     uncounted, landed = world.acknowledge(2), world.edge.entry([envelope()])
     world.pipe.put(counted, uncounted, landed)
-    closed = {"last_acked": 2, "counted_to": 1, "void": (3,), "ended": True}
+    closed = {"last_acked": 2, "counted_to": 1, "void": ((3, 3),), "ended": True}
     world.received = 1
     await world.tell(3, **closed)
     before = world.sums()

@@ -7,6 +7,7 @@ the rule of its ledger: a number is stored once.
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -28,6 +29,7 @@ from edge.closing import final_beat
 from edge.lane import Lane
 from edge.link import LinkLost
 from edge.router import NoPlace, Router, Where
+from edge.runs import Run
 from shared.heartbeat import BootBeat
 
 Number = tuple[int, int]
@@ -126,7 +128,7 @@ class SpoolModel(RuleBasedStateMachine):
         self.sent.add(number)
         with suppress(NoPlace):
             asyncio.run(self.router.store(b"%d %d" % number))
-        voids = self.boot.untold_voids
+        voids = self.boot.untold_runs
         self.dead[self.boot.id] = BootRecord(
             self.boot.id, 0, self.boot.last_acked, Place.PRIMARY, 0, voids
         )
@@ -202,13 +204,15 @@ class SpoolModel(RuleBasedStateMachine):
         here = {*self.stored, *self.noticed, *(number for _, number in self.primary.entries)}
         for boot, beat in self.beats.items():
             owed = {(boot, seq) for seq in range(1, beat.low + 1)} - here
-            assert not {seq for _, seq in owed} - set(beat.void), (boot, beat)
+            assert not {seq for _, seq in owed} - _numbers(beat.void), (boot, beat)
 
     @staticmethod
     def _beat_of(boot: Boot) -> BootBeat:
-        return BootBeat(
-            at=0, low=boot.low, low_time=0, last_acked=boot.last_acked, void=tuple(boot.voids)
-        )
+        return BootBeat(at=0, low=boot.low, low_time=0, last_acked=boot.last_acked, void=boot.voids)
+
+
+def _numbers(runs: Iterable[Run]) -> set[int]:
+    return {number for first, last in runs for number in range(first, last + 1)}
 
 
 def test_router_spool_and_ledger_agree_with_the_model() -> None:

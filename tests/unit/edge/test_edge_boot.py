@@ -48,19 +48,19 @@ def test_a_number_given_up_is_void_and_told_until_a_stored_batch_has_named_it() 
     assert (boot.untold_voids, boot.low) == ((1, 2), 2)
     boot.at_primary(boot.next_seq(), told=2)
     assert boot.untold_voids == ()
-    assert list(boot.voids) == [1, 2]
+    assert boot.voids == ((1, 2),)
 
 
 def test_a_boot_file_tells_what_its_worker_wrote_and_that_it_lives(tmp_path: Path) -> None:
     file = BootFile(tmp_path, 0xABCDEF)
     file.write_acked(41)
-    file.write_voids((3, 4))
+    file.write_voids(((3, 4), (7, 7)))
     file.write_place(Place.SPOOL)
     ((path, alive, record),) = read_boots(tmp_path)
     assert path.name == "000000abcdef.boot"
     assert alive
     assert (record.boot, record.last_acked, record.place) == (0xABCDEF, 41, Place.SPOOL)
-    assert record.voids == (3, 4)
+    assert record.voids == ((3, 4), (7, 7))
     file.close()
     assert [alive for _, alive, _ in read_boots(tmp_path)] == [False]
 
@@ -72,16 +72,16 @@ def test_a_damaged_boot_file_is_passed_over(tmp_path: Path, content: bytes) -> N
 
 
 def test_the_last_word_about_a_boot_voids_what_was_in_flight() -> None:
-    record = BootRecord(7, 1, last_acked=41, place=Place.PRIMARY, beat_ns=0, voids=(40,))
+    record = BootRecord(7, 1, last_acked=41, place=Place.PRIMARY, beat_ns=0, voids=((40, 40),))
     known = BootBeat(
-        at=1, low=39, low_time=1, last_acked=39, void=(12,), counts={"a": {"received": 9}}
+        at=1, low=39, low_time=1, last_acked=39, void=((12, 12),), counts={"a": {"received": 9}}
     )
     beat = final_beat(record, known, now=99)
     assert (beat.low, beat.last_acked, beat.low_time, beat.ended) == (42, 41, 99, True)
-    assert beat.void == (12, 40, 42)
+    assert beat.void == ((12, 12), (40, 40), (42, 42))
     assert beat.counts == {"a": {"received": 9}}
 
 
 def test_a_boot_that_never_told_anything_is_closed_too() -> None:
     record = BootRecord(7, 1, last_acked=0, place=Place.NOWHERE, beat_ns=0, voids=())
-    assert final_beat(record, None, now=99).void == (1,)
+    assert final_beat(record, None, now=99).void == ((1, 1),)
