@@ -46,8 +46,8 @@ class Heartbeat:
     async def show(self) -> None:
         """To this host: boot file and metrics."""
         await self._router.check_spool()
-        self._boot_file.write_weak(*self._router.weak)
         self.show_place()
+        self._boot_file.write_weak(*self._router.weak)
         self._tally.publish()
         EDGE_BODY_BYTES.set(self._memory.held)
         EDGE_CLOCK_OFFSET_SECONDS.set(self._clock.offset_us / US_PER_SECOND)

@@ -105,10 +105,10 @@ def trouble_of(error: BaseException) -> Trouble:
     """The reason to give for a failure of the primary."""
     if isinstance(error, ErrorReply):
         return Trouble.ERROR
+    if isinstance(error, WeakPromise):
+        return Trouble.WEAK
     return Trouble.HUNG if isinstance(error, TimeoutError) else Trouble.REFUSED
 
 
 def _entry_id(reply: object) -> bytes:
     return reply if isinstance(reply, bytes) else b""
-    if isinstance(error, WeakPromise):
-        return Trouble.WEAK

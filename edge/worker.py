@@ -28,9 +28,9 @@ from edge.heartbeat import Heartbeat
 from edge.intake import Intake
 from edge.lane import Lane
 from edge.link import read_address
+from edge.promise import PromiseWatch
 from edge.proof import Proof
 from edge.pulse import Pulse
-from edge.promise import PromiseWatch
 from edge.router import Router, Stored
 from edge.seal import Sealer
 from edge.snapshots import Snapshots
@@ -127,6 +127,7 @@ class Worker:
             _each_second(self.heartbeat.show),
             _each_second(lambda: self.heartbeat.ask_spool(self.spool)),
             _each_second(lambda: self.heartbeat.tell(self.primary)),
+            _each_second(self.router.check_primary),
             _each_second(self._refresh),
             _each_second(self._end_without_parent),
         ]
@@ -145,7 +146,6 @@ class Worker:
     async def _end_without_parent(self) -> None:
         """A worker that outlives its supervisor would hold the port against the next one."""
         if os.getppid() != self._parent:
-            _each_second(self.router.check_primary),
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _failed_over(self, trouble: Trouble) -> None:
