@@ -21,11 +21,13 @@ from edge.boot import Boot
 from edge.boot_file import BootFile
 from edge.breaker import Breaker, Trouble
 from edge.clock import CaptureClock
+from edge.clock_watch import ClockWatch
 from edge.collect import Collector
 from edge.ending import end_tasks
 from edge.guard import Guard
 from edge.heartbeat import Heartbeat
 from edge.intake import Intake
+from edge.kept_clock import KeptClock
 from edge.lane import Lane
 from edge.link import read_address
 from edge.promise import PromiseWatch
@@ -66,7 +68,10 @@ class Worker:
         )
         self.boot = Boot(secrets.randbits(48))
         self.boot_file = BootFile(settings.edge_state_dir, self.boot.id)
-        self.clock, self.tally, self.guard = CaptureClock(), Tally(), Guard(settings)
+        kept_clock = KeptClock(settings.edge_state_dir)
+        self.clock = CaptureClock(kept=kept_clock.read())
+        self.clock_watch = ClockWatch(self.clock, kept_clock)
+        self.tally, self.guard = Tally(), Guard(settings)
         self.memory = BodyMemory(settings.edge_body_memory_bytes)
         sealer = Sealer(settings.edge_name, settings.seal_public_key)
         self.batcher = Batcher(self.boot, self.boot_file, sealer, self.router, self._count_batch)
@@ -140,7 +145,7 @@ class Worker:
 
     async def _refresh(self) -> None:
         with suppress(RedisError, OSError):
-            await self.clock.measure(self.primary)
+            await self.clock_watch.measure(self.primary)
             await self.snapshots.refresh(self.primary)
 
     async def _end_without_parent(self) -> None:

@@ -45,6 +45,26 @@ EDGE_CLOCK_OFFSET_SECONDS = Gauge(
     "This host's clock behind the primary's; received_at is corrected by it",
     multiprocess_mode="livemax",
 )
+EDGE_CLOCK_KNOWN = Gauge(
+    "millrace_edge_clock_known",
+    "1 once the primary's clock was measured; before, received_at is this host's own time",
+    multiprocess_mode="livemin",
+)
+EDGE_CLOCK_ERROR_SECONDS = Gauge(
+    "millrace_edge_clock_error_seconds",
+    "How far the corrected time may be from the primary's; 0 too while nothing is known",
+    multiprocess_mode="livemax",
+)
+EDGE_CLOCK_AHEAD_SECONDS = Gauge(
+    "millrace_edge_clock_ahead_seconds",
+    "For so long received_at stands still, because the primary's clock was set back",
+    multiprocess_mode="livemax",
+)
+EDGE_CLOCK_STEPS = Counter(
+    "millrace_edge_clock_steps",
+    "Times that a clock was seen to be set by 2 s or more: host, primary",
+    ["whose"],
+)
 EDGE_SNAPSHOT_VERSION = Gauge(
     "millrace_edge_snapshot_version", "Version of the snapshot in use", multiprocess_mode="livemin"
 )
