@@ -1,7 +1,9 @@
 """Does a fault to a stand, and undoes it."""
 
+import math
 import os
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,12 +12,17 @@ from typing import Protocol
 
 from infrastructure.local.redis_server import RedisServer
 from tests.chaos.background import Background
-from tests.chaos.plan import Fault, Harm
+from tests.chaos.plan import Fault, Harm, parts
 from tests.chaos.proxy import Weather
 from tests.chaos.stand import Stand
+from tests.chaos.volume import Volume
 
 _TORN = b"*7\r\n$4\r\nXADD\r\n$12\r\ningest:local\r\n$1\r\n*\r\n$4\r\nbody\r\n$900\r\n"
 """The beginning of a write whose end never reached the disk."""
+
+
+_LINE = "edge-primary"
+_EXCUSED_S = 5.0
 
 
 class Process(Protocol):
@@ -30,13 +37,14 @@ class Process(Protocol):
 
 
 class Faults:
-    """`away`: services that were killed on purpose and are not to be started yet."""
+    """`away`: what was killed on purpose and is not to be started yet."""
 
     def __init__(self, stand: Stand, background: Background, seed: int) -> None:
         self._stand = stand
         self._background = background
         self._random = Random(seed)
         self._stopped: dict[str, list[int]] = {}
+        self._full_until: dict[str, float] = {}
         self.away: set[str] = set()
 
     def begin(self, fault: Fault) -> None:
@@ -45,8 +53,14 @@ class Faults:
             self._set_weather(fault.target, fault.what, fault.strength)
         elif fault.what is Harm.STOP:
             self._stop(fault.target)
+        elif fault.what is Harm.FULL and self._stand.volumes:
+            self._full_until[fault.target] = math.inf
+            self._stand.volumes[fault.target].fill()
         else:
-            self._kill(fault.target)
+            if fault.what is Harm.POWER_CUT:
+                self._cut_power(fault.target)
+            for part in self._processes(fault.target):
+                self._kill(part)
 
     def end(self, fault: Fault) -> None:
         """Undo it; returns when what was killed is started, which need not be ready."""
@@ -54,12 +68,30 @@ class Faults:
             self._set_weather(fault.target, Weather.CLEAR, 0.0)
         elif fault.what is Harm.STOP:
             _signal(self._stopped.pop(fault.target), signal.SIGCONT)
+        elif fault.what is Harm.FULL and self._stand.volumes:
+            self._stand.volumes[fault.target].clear()
+            self._full_until[fault.target] = time.monotonic() + _EXCUSED_S
         else:
+            if fault.what is Harm.POWER_CUT:
+                for volume in self._volumes(fault.target):
+                    volume.restore()
             if fault.what is Harm.TEAR:
                 tear(self._redis(fault.target), self._random)
-            self._start(fault.target)
+            for part in self._processes(fault.target):
+                self._start(part)
+
+    def excuses(self, name: str) -> bool:
+        """Whether it may have ended by itself because its disk is, or was just now, full."""
+        return self._full_until.get(name, 0.0) > time.monotonic()
+
+    @property
+    def excuse_anything(self) -> bool:
+        """Whether any server may still end for that reason."""
+        return any(map(self.excuses, self._full_until))
 
     def _set_weather(self, link: str, weather: Weather, strength: float) -> None:
+        if self._stand.line and link == _LINE:
+            self._stand.line.loss = strength if weather is Weather.LOSS else 0.0
         self._background.run(self._stand.proxies[link].set_weather(weather, strength))
 
     def _stop(self, target: str) -> None:
@@ -68,6 +100,16 @@ class Faults:
         pids = pids[1:] if target == "worker" else pids
         _signal(pids, signal.SIGSTOP)
         self._stopped[target] = pids
+
+    def _cut_power(self, target: str) -> None:
+        for volume in self._volumes(target):
+            volume.cut_power()
+
+    def _volumes(self, target: str) -> list[Volume]:
+        return [volume for name, volume in self._stand.volumes.items() if name in parts(target)]
+
+    def _processes(self, target: str) -> tuple[str, ...]:
+        return (target,) if target == "worker" else parts(target)
 
     def _kill(self, target: str) -> None:
         if target == "worker":
@@ -87,12 +129,7 @@ class Faults:
             self.away.discard(target)
 
     def _process(self, target: str) -> Process:
-        servers: dict[str, Process] = {
-            "primary": self._stand.primary,
-            "spool": self._stand.spool,
-            "postgres": self._stand.postgres,
-        }
-        return servers.get(target) or self._stand.product.services[target]
+        return self._stand.servers.get(target) or self._stand.product.services[target]
 
     def _redis(self, target: str) -> RedisServer:
         return self._stand.primary if target == "primary" else self._stand.spool

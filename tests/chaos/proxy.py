@@ -10,7 +10,8 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Weather(StrEnum):
-    """What happens to what passes. ``strength``: seconds for DELAY, bytes a second for NARROW."""
+    """What happens to what passes. ``strength``: seconds for DELAY, bytes a second for NARROW, the
+    share of lost packets for LOSS, which is the doing of a Line and not of a proxy."""
 
     CLEAR = "clear"
     DELAY = "delay"
@@ -19,13 +20,16 @@ class Weather(StrEnum):
     RESET = "reset"
     HOLE = "hole"
     SWALLOW = "swallow"
+    LOSS = "loss"
 
 
 class Proxy:
-    """Listens on 127.0.0.1 and passes on to one port there. For one event loop."""
+    """Listens on 127.0.0.1, or where it is told to, and passes on to one port of 127.0.0.1. For
+    one event loop."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, listening: socket.socket | None = None) -> None:
         self._target_port = target_port
+        self._listening = listening or socket.create_server(("127.0.0.1", 0))
         self._weather = Weather.CLEAR
         self._strength = 0.0
         self._clear = asyncio.Event()
@@ -34,14 +38,18 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     @property
+    def host(self) -> str:
+        """Where it listens."""
+        return str(self._listening.getsockname()[0])
+
+    @property
     def port(self) -> int:
         """Where it listens."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._listening.getsockname()[1])
 
     async def start(self) -> None:
         """From now on it passes on."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, sock=self._listening)
 
     async def stop(self) -> None:
         """Every connection is reset."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from api.keys import put_key
 from api.sites import put_site
 from infrastructure.local.installation import EDGE
 from infrastructure.local.redis_server import RedisServer
+from infrastructure.problem import Problem
 from shared.snapshot import SCOPES
 from tests.chaos.account import Account, draw_up
 from tests.chaos.answers import ask, differing
@@ -24,7 +25,7 @@ from tests.chaos.background import Background
 from tests.chaos.faults import Faults
 from tests.chaos.load import AGENTS, BROWSED, SERVED, SPAN_MS, Event, Load, Log
 from tests.chaos.plan import Fault, planned_faults
-from tests.chaos.stand import Stand, disturbed_stand, undisturbed_stand
+from tests.chaos.stand import Say, Stand, disturbed_stand, undisturbed_stand
 from writer.ledger_equation import read_edge
 
 _LOOK_EVERY_S = 0.1
@@ -32,7 +33,6 @@ _SETTLE_WITHIN_S = 300.0
 _MOST_IN_AN_ARRAY = 100
 _BALANCE_WITHIN_S = 60.0
 STREAM = f"ingest:{EDGE}"
-Say = Callable[[str], None]
 
 
 class Verdict(NamedTuple):
@@ -56,7 +56,10 @@ class Verdict(NamedTuple):
 def run_chaos(seed: int, seconds: float, folder: Path, say: Say) -> Verdict:
     """Everything, from the start of the servers on. Raises Refused, AssertionError."""
     from_ms = time.time_ns() // 1_000_000 - SPAN_MS - 1_800_000
-    with Background() as background, disturbed_stand(folder / "chaos", background) as stand:
+    with (
+        Background() as background,
+        disturbed_stand(folder / "chaos", background, seed, say) as stand,
+    ):
         key = settle_in(stand)
         with loaded(stand, background, key, seed, from_ms) as log:
             surprises = _disturb(stand, background, seed, seconds, say)
@@ -138,8 +141,9 @@ def _disturb(
             faults.begin(fault)
         else:
             faults.end(fault)
-    time.sleep(max(0.0, began + seconds - time.monotonic()))
-    surprises += _start_ended(stand, faults)
+    while time.monotonic() < began + seconds or faults.excuse_anything:
+        surprises += _start_ended(stand, faults)
+        time.sleep(_LOOK_EVERY_S)
     for service in stand.product.services:
         service.wait_until_ready()
     return surprises
@@ -152,6 +156,7 @@ def _moments(faults: list[Fault]) -> list[tuple[float, Fault, bool]]:
 
 
 def _start_ended(stand: Stand, faults: Faults) -> list[str]:
+    """As a supervisor does; returns what ended without a reason."""
     ended = [
         service
         for service in stand.product.services
@@ -159,7 +164,20 @@ def _start_ended(stand: Stand, faults: Faults) -> list[str]:
     ]
     for service in ended:
         service.start()
-    return [f"{service.name}: {service.log_end(3)}" for service in ended]
+    surprises = [f"{service.name}: {service.log_end(3)}" for service in ended]
+    return surprises + _start_ended_servers(stand, faults)
+
+
+def _start_ended_servers(stand: Stand, faults: Faults) -> list[str]:
+    surprises = []
+    for name, server in stand.servers.items():
+        if name in faults.away or server.running:
+            continue
+        if not faults.excuses(name):
+            surprises.append(f"{name}: see its log")
+        with suppress(Problem, OSError):
+            server.start()
+    return surprises
 
 
 def _undisturbed_answers(folder: Path, log: Log, from_ms: int) -> dict[str, bytes]:

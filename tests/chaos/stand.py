@@ -1,24 +1,33 @@
 """The whole product on servers of its own, with a proxy in each way that can fail."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from infrastructure.local.folders import make_folder
 from infrastructure.local.installation import chosen_ports, new_installation
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.processes import Processes
 from infrastructure.local.product import Product, make_product
 from infrastructure.local.redis_server import RedisServer
-from infrastructure.local.server import POSTGRES_SETTING, PRIMARY_SETTING
+from infrastructure.local.server import POSTGRES_SETTING, PRIMARY_SETTING, Server
 from infrastructure.local.service import Service
 from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
 from infrastructure.manifest import read_manifest
 from shared.failpoints import VARIABLE
 from tests.chaos.background import Background
+from tests.chaos.line import Line
+from tests.chaos.line import obstacle as line_obstacle
 from tests.chaos.proxy import Proxy
+from tests.chaos.volume import Volume, keep_mounts_private
+from tests.chaos.volume import obstacle as volume_obstacle
 
+Say = Callable[[str], None]
+_MB = 1024**2
+# Sparse: they take what is written. PostgreSQL keeps up to 2 GB of its log.
+_VOLUME_BYTES = {"primary": 512 * _MB, "spool": 256 * _MB, "postgres": 4_096 * _MB, "edge": 8 * _MB}
 _CHANGES = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32"}
 
 
@@ -32,10 +41,13 @@ class ArmedService(Service):
 
 @dataclass(frozen=True)
 class Stand:
-    """`proxies` by the names of the links in the plan; none on an undisturbed stand."""
+    """`proxies` by the names of the links in the plan, `volumes` by what keeps its data there,
+    `line` the way to the primary; none on an undisturbed stand."""
 
     product: Product
     proxies: Mapping[str, Proxy]
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    line: Line | None = None
 
     @property
     def primary(self) -> RedisServer:
@@ -46,6 +58,10 @@ class Stand:
     def spool(self) -> RedisServer:
         assert isinstance(self.product.stack.spool, RedisServer)
         return self.product.stack.spool
+
+    @property
+    def servers(self) -> dict[str, RedisServer | PostgresServer]:
+        return {"postgres": self.postgres, "primary": self.primary, "spool": self.spool}
 
     @property
     def postgres(self) -> PostgresServer:
@@ -61,18 +77,70 @@ def undisturbed_stand(folder: Path) -> Iterator[Stand]:
 
 
 @contextmanager
-def disturbed_stand(folder: Path, background: Background) -> Iterator[Stand]:
-    """A started stand whose services reach the servers through proxies."""
+def disturbed_stand(folder: Path, background: Background, seed: int, say: Say) -> Iterator[Stand]:
+    """A started stand whose services reach the servers through proxies, with a lossy line and
+    volumes where there can be such: where not, it says so."""
     stack = _stack(folder)
-    targets = {
-        "edge-primary": stack.primary_url,
-        "writer-primary": stack.primary_url,
-        "writer-postgres": stack.postgres_url,
+    with ExitStack() as open_:
+        volumes = open_.enter_context(_volumes(folder, stack, say))
+        line = open_.enter_context(_line(background, seed, say))
+        proxies = open_.enter_context(_proxies(stack, background, line))
+        product = open_.enter_context(through(_product(folder, stack), proxies))
+        yield Stand(product, proxies, volumes, line)
+
+
+@contextmanager
+def _volumes(folder: Path, stack: LocalStack, say: Say) -> Iterator[dict[str, Volume]]:
+    if reason := volume_obstacle():
+        say(f"no power cuts and no full disks here, processes are killed instead: {reason}")
+        yield {}
+        return
+    keep_mounts_private()
+    folders = {
+        "primary": _folder(stack.primary),
+        "spool": _folder(stack.spool),
+        "postgres": _folder(stack.postgres),
+        "edge": _edge_state(folder),
     }
-    proxies = {name: background.run(_started(_port(url))) for name, url in targets.items()}
+    images = make_folder(folder / "images")
+    volumes = {
+        name: Volume(images / name, where, _VOLUME_BYTES[name]) for name, where in folders.items()
+    }
+    with ExitStack() as made:
+        for volume in volumes.values():
+            volume.make()
+            made.callback(volume.remove)
+        yield volumes
+
+
+@contextmanager
+def _line(background: Background, seed: int, say: Say) -> Iterator[Line | None]:
+    if reason := line_obstacle():
+        say(f"no lost packets here: {reason}")
+        yield None
+        return
+    line = Line(seed)
+    background.run(line.start())
     try:
-        with through(_product(folder, stack), proxies) as product:
-            yield Stand(product, proxies)
+        yield line
+    finally:
+        background.run(line.stop())
+
+
+@contextmanager
+def _proxies(
+    stack: LocalStack, background: Background, line: Line | None
+) -> Iterator[dict[str, Proxy]]:
+    primary = _port(stack.primary_url)
+    proxies = {
+        "edge-primary": Proxy(primary, line.far if line else None),
+        "writer-primary": Proxy(primary),
+        "writer-postgres": Proxy(_port(stack.postgres_url)),
+    }
+    try:
+        for proxy in proxies.values():
+            background.run(proxy.start())
+        yield proxies
     finally:
         for proxy in proxies.values():
             background.run(proxy.stop())
@@ -111,10 +179,13 @@ def _product(folder: Path, stack: LocalStack) -> Product:
     return make_product(folder, installation, stack, changes=_CHANGES)
 
 
-async def _started(port: int) -> Proxy:
-    proxy = Proxy(port)
-    await proxy.start()
-    return proxy
+def _edge_state(folder: Path) -> Path:
+    return folder / "edge"
+
+
+def _folder(server: Server) -> Path:
+    assert isinstance(server, RedisServer | PostgresServer)
+    return server.folder
 
 
 def _port(url: str) -> int:
@@ -124,4 +195,4 @@ def _port(url: str) -> int:
 
 
 def _via(url: str, proxy: Proxy) -> str:
-    return url.replace(f":{_port(url)}/", f":{proxy.port}/")
+    return url.replace(f"127.0.0.1:{_port(url)}/", f"{proxy.host}:{proxy.port}/")
