@@ -197,10 +197,10 @@ def test_the_gap_of_an_outage_is_seen_and_fills_when_the_edge_is_heard_again(
     expect(page.get_by_test_id("here")).not_to_have_text("0")
     page.reload()
     watched.store.add_edge("fra-1", heard_ago_s=180, spooled=12)
-    notice = page.get_by_text("Edge fra-1 has been silent since")
+    notice = page.get_by_role("status").get_by_text("Edge fra-1 has been silent since")
     expect(notice).to_be_visible()
     expect(notice).to_contain_text("12 batches")
-    expect(page.locator("rect.band").first).to_be_attached()
+    expect(page.locator(".minutes g.open")).to_be_attached()
     keep_picture(page, "outage")
     watched.store.put(*[each for each in traffic(3_000) if happened_in_gap(each)])
     with psycopg.connect(watched.store.url) as connection:

@@ -17,9 +17,9 @@ export const formatCount = (count: number): string => whole.format(count);
 /** Hour and minute, of epoch ms. */
 export const formatMinute = (at: number): string => clock.format(at);
 
-/** Hour, minute and second, of epoch ms; with the day where it is not today's. */
+/** Hour, minute and second, of epoch ms; with the day where it is over one away. */
 export const formatMoment = (at: number): string =>
-  Date.now() - at < DAY_MS ? clockSeconds.format(at) : dayAndClock.format(at);
+  Math.abs(Date.now() - at) < DAY_MS ? clockSeconds.format(at) : dayAndClock.format(at);
 
 /** The country's name in the reader's language; the code itself where it is no country's. */
 export function formatCountry(code: string): string {

@@ -33,9 +33,29 @@ export const texts = {
   minutesTotal: (count: string) => `${count} in all`,
   pulseTotal: (count: string) => `${count} pageviews`,
   filledLater: "arrived later, filled in",
-  silence: "an edge was silent",
-  barTitle: (time: string, count: string, late: string | null) =>
-    late ? `${time}: ${count}, of which ${late} arrived later` : `${time}: ${count}`,
+  barTitle: (time: string, count: string, late: string | null, open: boolean) =>
+    `${time}: ${count}${late ? `, of which ${late} arrived later` : ""}${open ? " (can still change)" : ""}`,
+  countSoFar: (count: string) => `${count} (can still change)`,
+  batches: (count: number, shown: string) => (count === 1 ? "1 batch" : `${shown} batches`),
+
+  open: {
+    key: "can still change",
+    normal:
+      "Normal: the newest seconds are always open, because a beacon takes a moment from the edge to this page.",
+    unknown: (until: string) =>
+      `Whether anything received after ${until} is still to come is not known at the moment.`,
+    holds: (edge: string, batches: string, since: string) =>
+      `Edge ${edge} still holds ${batches} received since ${since}; this part can still grow.`,
+    silent: (edge: string, since: string, batches: string | null, ends: string) =>
+      `Edge ${edge} has been silent since ${since}${batches ? `, with ${batches} in its spool` : ""}. What it received is filled in when it is heard again; if it is not, it is written off on ${ends}.`,
+    lost: (edge: string, batches: string) =>
+      `Edge ${edge} had acknowledged ${batches} that cannot be found. This part stays open until an operator has looked into it: millrace ledger says more.`,
+    inFlight: (edge: string, batches: string) =>
+      `${batches} of edge ${edge} wait at the primary to be stored; this part can still grow.`,
+    behind: (edge: string, until: string) =>
+      `Edge ${edge} has told only up to ${until} that it holds nothing back.`,
+  },
+
   time: "Time",
   pageviews: "Pageviews",
 
@@ -64,6 +84,8 @@ export const texts = {
 
   silent: (edge: string, since: string) =>
     `Edge ${edge} has been silent since ${since}. What it holds back is filled in when it is heard again.`,
+  writtenOff: (edge: string, since: string, ended: string) =>
+    `Edge ${edge} has been silent since ${since} and was written off on ${ended}: the numbers go on without what it may hold.`,
   silentSpooled: (batches: string) => `It last reported ${batches} batches waiting in its spool.`,
   draining: (edge: string, batches: string) =>
     `Edge ${edge} is handing over ${batches} batches that it kept during an outage.`,

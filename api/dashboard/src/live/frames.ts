@@ -19,9 +19,14 @@ export interface FeedEvent {
 }
 
 export interface EdgeState {
-  /** Epoch ms. */
+  /** Epoch ms, as all times here. */
   silent_since: number | null;
   spooled_batches: number;
+  written_off_at?: number;
+  oldest_at?: number;
+  behind_since?: number;
+  in_flight_batches?: number;
+  lost_batches?: number;
 }
 
 export interface View {
@@ -40,6 +45,7 @@ export interface Snapshot {
   at: number;
   view: View;
   feed: FeedEvent[];
+  final_until: number | null;
 }
 
 export interface Delta {
@@ -49,6 +55,7 @@ export interface Delta {
   view: View;
   feed?: FeedEvent[];
   gone?: string[];
+  final_until?: number;
 }
 
 export interface Resync {

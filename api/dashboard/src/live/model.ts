@@ -1,7 +1,7 @@
 /** What the frames so far say of a site. Applying a frame is cheap; drawing asks for a picture. */
 
 import type { Counts, Delta, EdgeState, FeedEvent, Frame, Snapshot, View } from "./frames";
-import { type Silence, Silences } from "./silences";
+import { type OpenPart, openPart } from "./open";
 import { type Bar, Slots } from "./slots";
 
 export interface Entry {
@@ -21,7 +21,8 @@ export interface Picture {
   sources: Entry[];
   countries: Entry[];
   edges: [string, EdgeState][];
-  silences: Silence[];
+  /** Null where no edge is waited for. */
+  open: OpenPart | null;
   feed: readonly FeedEvent[];
 }
 
@@ -40,7 +41,7 @@ export class Model {
   #moments = new Slots(MOMENT_MS, 60);
   #rankings: Record<Ranking, Record<string, number>> = { pages: {}, sources: {}, countries: {} };
   #edges: Record<string, EdgeState> = {};
-  #silences = new Silences();
+  #finalUntil: number | null = null;
   #feed: readonly FeedEvent[] = [];
   #behindMs = 0;
 
@@ -48,9 +49,9 @@ export class Model {
     if (frame.type === "resync") return;
     this.last = frame.id;
     this.#behindMs = frame.at - Date.now();
+    this.#finalUntil = frame.final_until ?? null;
     if (frame.type === "snapshot") this.#start(frame);
     else this.#change(frame);
-    this.#silences.note(this.#edges, frame.at);
   }
 
   picture(): Picture {
@@ -66,7 +67,7 @@ export class Model {
       sources: entries(this.#rankings.sources),
       countries: entries(this.#rankings.countries),
       edges: Object.entries(this.#edges),
-      silences: this.#silences.list(),
+      open: openPart(this.#edges, this.#finalUntil, now),
       feed: this.#feed,
     };
   }
