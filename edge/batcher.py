@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from edge.boot import Boot
@@ -11,6 +11,7 @@ from edge.boot_file import BootFile
 from edge.link import pack
 from edge.router import NoPlace, Router, Stored, Where
 from edge.seal import Sealer
+from edge.shares import Shares
 from shared import batch as wire
 from shared import failpoints
 from shared.envelope import Envelope
@@ -18,6 +19,8 @@ from shared.envelope import Envelope
 _log = logging.getLogger("edge")
 _OVERHEAD = 96
 """Bytes that an envelope takes beside its texts, before compression; rather too many."""
+_IN_MEMORY = 1.125
+"""What a stored byte takes of the spool's memory, by and large."""
 
 Flushed = Callable[[Stored, "Batch", float], None]
 """Told of every stored batch: where, which, and the seconds it took. Nothing is awaited between
@@ -59,12 +62,19 @@ class Batcher:
     """Bounded by the request bytes a worker may hold: a beacon waits here with its body."""
 
     def __init__(
-        self, boot: Boot, boot_file: BootFile, sealer: Sealer, router: Router, flushed: Flushed
+        self,
+        boot: Boot,
+        boot_file: BootFile,
+        sealer: Sealer,
+        router: Router,
+        shares: Shares,
+        flushed: Flushed,
     ) -> None:
         self._boot = boot
         self._boot_file = boot_file
         self._sealer = sealer
         self._router = router
+        self._shares = shares
         self._flushed = flushed
         self._stream = b"ingest:" + sealer.edge.encode()
         self._forming: deque[Batch] = deque()
@@ -72,6 +82,10 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
+
+    def may_take(self, site: str) -> bool:
+        """Whether the site may use the place where a batch would go now."""
+        return not self._router.spools or self._shares.may_take(site)
 
     def batch_for(self, size: int, events: int) -> Batch:
         """The batch that a beacon of so many bytes joins. Sealed bytes are guessed by the raw
@@ -142,11 +156,14 @@ class Batcher:
         header = self._sealer.header(boot.id, seq, batch.events, boot.low, voids)
         fields = self._sealer.seal(header, batch.envelopes)
         try:
-            stored = await self._router.store(self._command(fields))
+            command = self._command(fields)
+            stored = await self._router.store(command)
         except NoPlace as error:
             boot.gave_up(seq)
             self._boot_file.write_voids(boot.untold_runs)
             raise GivenUp from error
+        if stored.where is Where.SPOOL:
+            self._shares.took(stored.entry_id, int(len(command) * _IN_MEMORY), _weights(batch))
         self._acknowledge(stored, seq, batch, len(voids))
         self._flushed(stored, batch, time.monotonic() - began)
         return seq
@@ -165,3 +182,11 @@ class Batcher:
         for name, value in fields.items():
             parts += (name.encode(), value)
         return pack(*parts)
+
+
+def _weights(batch: Batch) -> Counter[str]:
+    """The raw bytes of each site, by which it owns the sealed ones."""
+    weights: Counter[str] = Counter()
+    for envelope in batch.envelopes:
+        weights[envelope.site] += len(envelope.body) + _OVERHEAD
+    return weights

@@ -72,8 +72,8 @@ async def _disk_free(redis: Redis) -> int | None:
     if "path" not in options and options.get("host", "localhost") not in _THIS_HOST:
         return None
     try:
-        configured = await redis.config_get("dir")
-        disk = os.statvfs(configured["dir"] or "")
+        folder = (await redis.config_get("dir"))["dir"] or ""
+        disk = os.statvfs(folder)
     except (ResponseError, KeyError, OSError):
         return None
     return disk.f_bavail * disk.f_frsize
