@@ -56,10 +56,16 @@ class FakeEdge:
         self.seq += 1
         return self.entry_at(self.seq, envelopes, n)
 
-    def entry_at(self, seq: int, envelopes: Sequence[Envelope], n: int | None = None) -> Entry:
-        """A batch of a number."""
+    def entry_at(
+        self,
+        seq: int,
+        envelopes: Sequence[Envelope],
+        n: int | None = None,
+        void: tuple[int, ...] = (),
+    ) -> Entry:
+        """A batch of a number, that names numbers given up before it."""
         key_id, public = read_public_key(public_seal_key(self.seal_key))
-        fields = self._seal(key_id, public, seq, envelopes, n)
+        fields = self._seal(key_id, public, seq, envelopes, n, void)
         raw = {name.encode(): value for name, value in fields.items()}
         return Entry(self.name, b"%d-%d" % (self.boot, seq), raw)
 
@@ -70,11 +76,12 @@ class FakeEdge:
         seq: int,
         envelopes: Sequence[Envelope],
         n: int | None,
+        void: tuple[int, ...],
     ) -> dict[str, bytes]:
         counts = [len(e.taken) if e.taken else 1 for e in envelopes]
         firsts = accumulate(counts, initial=0)
         count = n if n is not None else sum(counts)
-        header = Header(VERSION, key_id, self.name, self.boot, seq, count, 0)
+        header = Header(VERSION, key_id, self.name, self.boot, seq, count, 0, void)
         placed = [
             msgspec.structs.replace(e, first=first)
             for e, first in zip(envelopes, firsts, strict=False)

@@ -246,7 +246,7 @@ class Preparer:
         began = perf_counter()
         batches = {
             (header.edge, header.boot, header.seq): Batch(
-                header.edge, header.boot, header.seq, header.n, [], [], [], fields
+                header.edge, header.boot, header.seq, header.n, [], [], [], fields, header.void
             )
             for header, fields in ((sealed.header, fields) for sealed, fields in opened)
         }

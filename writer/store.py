@@ -36,6 +36,7 @@ from writer.held import REPLAYED, close
 from writer.ledger_counts import Decided, count_read, put_counts
 from writer.left_out import put_left_out
 from writer.quarantine import Damaged, Quarantine
+from writer.voids import put_voids
 from writer.zones import as_date, moment, us
 
 log = logging.getLogger("writer")
@@ -69,7 +70,7 @@ Number = tuple[str, int, int]
 
 class Batch(NamedTuple):
     """One batch, ready to be stored. ``n``: its events, whatever became of them. ``fields``: the
-    entry it came in, to be set aside whole."""
+    entry it came in, to be set aside whole. ``void``: numbers of its boot that were given up."""
 
     edge: str
     boot: int
@@ -79,6 +80,7 @@ class Batch(NamedTuple):
     dropped: list[Left]
     unfit: list[Unfit]
     fields: Mapping[bytes, bytes] = {}
+    void: Sequence[int] = ()
 
     @property
     def number(self) -> Number:
@@ -327,7 +329,9 @@ def _put_batches(cursor: Cursor[Any], batches: Sequence[Batch], commit_no: int) 
     edges, boots, seqs, ns = zip(*((b.edge, b.boot, b.seq, b.n) for b in batches), strict=True)
     cursor.execute(_PUT_BATCH, (commit_no, list(edges), list(boots), list(seqs), list(ns)))
     by_number = {batch.number: batch for batch in reversed(batches)}
-    return [by_number[edge, boot, seq] for edge, boot, seq in cursor.fetchall()]
+    new = [by_number[edge, boot, seq] for edge, boot, seq in cursor.fetchall()]
+    put_voids(cursor, (((batch.edge, batch.boot), batch.void) for batch in new))
+    return new
 
 
 def _put_rows(
