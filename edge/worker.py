@@ -190,6 +190,12 @@ def _collect_seldom() -> None:
 
 async def _each_second(chore: Callable[[], Awaitable[None]]) -> None:
     while True:
-        with suppress(RedisError, OSError):
+        try:
             await chore()
+        except (RedisError, OSError):
+            pass
+        except Exception as error:
+            # Such as uvloop's RuntimeError on a transport that has just closed. Were this the end,
+            # a worker that serves would be silent for ever.
+            _log.warning("a chore failed and is tried again: %s", type(error).__name__)
         await asyncio.sleep(_CHORE_EVERY_S)
