@@ -26,7 +26,7 @@ async def test_a_chore_that_fails_is_tried_again(
             raise trouble("once")
         again.set()
 
-    going_on = asyncio.create_task(worker._each_second(chore))  # noqa: SLF001
+    going_on = asyncio.create_task(worker._each_second(chore))
     with anyio.fail_after(WITHIN_S):
         await again.wait()
     assert not going_on.done()
