@@ -108,10 +108,15 @@ LEDGER_LOST_BATCHES = Gauge(
     ["edge"],
 )
 WRITER_DATABASE_UP = Gauge("millrace_writer_database_up", "1 while the database takes commits")
+WRITER_WEAK_PROMISE = Gauge(
+    "millrace_writer_weak_promise",
+    "1 where the database may lose what it commits, by what is set wrong",
+    ["what"],
+)
 WRITER_DATABASE_TROUBLES = Counter(
     "millrace_writer_database_troubles",
     "Tries that the database did not take, by why: unreachable, restarting, read_only, disk_full, "
-    "short_of_resources, no_answer, locked, collision, other",
+    "short_of_resources, no_answer, locked, collision, weak_promise, other",
     ["why"],
 )
 

@@ -142,6 +142,9 @@ class WriterSettings(_Core, frozen=True, kw_only=True):
     writer_claim_after_s: Annotated[
         Seconds, _about("an entry idle so long at another writer is taken over", "s")
     ] = 30.0
+    writer_strict: Annotated[
+        bool, _about("store nothing in a database that may lose what it commits (fsync off)")
+    ] = True
     writer_answer_s: Annotated[
         Seconds, _about("without an answer for so long the database counts as hung", "s")
     ] = 15.0

@@ -20,6 +20,7 @@ from writer.key_ring import KeyRing
 from writer.ledger import Ledger
 from writer.periodic import every
 from writer.prepare import Preparer
+from writer.promises import Promises
 from writer.publish import Publisher
 from writer.quarantine import Quarantine
 from writer.session import Session
@@ -64,6 +65,7 @@ class Writer:
         )
         answer_s = settings.writer_answer_s
         self.session = Session(settings.postgres_url, "beside", answer_s)
+        self.promises = Promises(settings.writer_strict)
         preparer = Preparer(
             settings.postgres_url,
             private_keys,
@@ -82,8 +84,9 @@ class Writer:
                 settings.writer_claim_after_s,
             ),
             self.careful,
-            Store(settings.postgres_url, Quarantine(private_keys), answer_s),
+            Store(settings.postgres_url, Quarantine(private_keys), answer_s, self.promises),
             self.session,
+            self.promises,
             after_commit,
         )
         self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
@@ -98,6 +101,8 @@ class Writer:
             "database": database.up,
             "primary": primary,
         }
+        if self.promises.weak:
+            state["weaker_promises"] = {"database": list(self.promises.weak)}
         return state if database.up else {**state, "database_trouble": database.why}
 
     async def run(self) -> None:

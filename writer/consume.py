@@ -31,6 +31,7 @@ from writer.availability import Availability
 from writer.database import READ_ONLY, DataRefused, Unavailable
 from writer.periodic import is_cancelled
 from writer.prepare import Entry
+from writer.promises import Promises
 from writer.session import Session
 from writer.store import Outcome, Read, Store
 from writer.stream import Stream
@@ -69,6 +70,7 @@ class Consumer:
         preparer: Preparing,
         store: Store,
         session: Session,
+        promises: Promises,
         after_commit: Callable[[], None] = _nothing,
     ) -> None:
         self._redis = redis
@@ -77,6 +79,7 @@ class Consumer:
         self._preparer = preparer
         self._store = store
         self._session = session
+        self._promises = promises
         self._after_commit = after_commit
         self._streams: dict[str, Stream] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
@@ -118,7 +121,7 @@ class Consumer:
     async def follow_edges(self) -> None:
         """Read the streams of the edges that are registered now, and of no others."""
         try:
-            edges = await self._session.run(_read_edges)
+            edges = await self._session.run(self._read_edges)
         except Unavailable as error:
             self.database.refused("edges", error)
             raise
@@ -131,6 +134,13 @@ class Consumer:
             if edge not in self._readers:
                 self._streams[edge].start_over()
                 self._readers[edge] = asyncio.create_task(self._read_on(self._streams[edge]))
+
+    def _read_edges(self, connection: Connection[Any]) -> list[str]:
+        """Raises Unavailable where nothing could be stored, before anything has to be."""
+        if connection.execute(_IS_READ_ONLY).fetchone() == (True,):
+            raise Unavailable("it is read-only", READ_ONLY)
+        self._promises.look(connection)
+        return [edge for (edge,) in connection.execute(_EDGES)]
 
     async def look_after(self) -> None:
         """Once a second or so: acknowledge what could not be, and measure the lag."""
@@ -268,13 +278,6 @@ async def _start_over(stream: Stream, wait_s: float) -> float:
     stream.start_over()
     await asyncio.sleep(wait_s)
     return min(wait_s * 2, _LONGEST_WAIT_S)
-
-
-def _read_edges(connection: Connection[Any]) -> list[str]:
-    """Raises Unavailable where nothing could be stored, before anything has to be."""
-    if connection.execute(_IS_READ_ONLY).fetchone() == (True,):
-        raise Unavailable("it is read-only", READ_ONLY)
-    return [edge for (edge,) in connection.execute(_EDGES)]
 
 
 def _claimed_events(entry: Entry) -> int:

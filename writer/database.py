@@ -22,6 +22,7 @@ SHORT_OF_RESOURCES = "short_of_resources"
 NO_ANSWER = "no_answer"
 LOCKED = "locked"
 COLLISION = "collision"
+WEAK_PROMISE = "weak_promise"
 OTHER = "other"
 
 _WHY_BY_STATE = {

@@ -35,6 +35,7 @@ from writer.enrich.pipeline import Left
 from writer.held import REPLAYED, close
 from writer.ledger_counts import Decided, count_read, put_counts
 from writer.left_out import put_left_out
+from writer.promises import Promises
 from writer.quarantine import Damaged, Quarantine
 from writer.voids import put_voids
 from writer.zones import as_date, moment, us
@@ -112,13 +113,18 @@ class Store:
     """One connection that commits read after read. Not for two threads at once."""
 
     def __init__(
-        self, postgres_url: str, quarantine: Quarantine, answer_s: float = ANSWER_WITHIN_S
+        self,
+        postgres_url: str,
+        quarantine: Quarantine,
+        answer_s: float = ANSWER_WITHIN_S,
+        promises: Promises | None = None,
     ) -> None:
         self._url = postgres_url
         self._quarantine = quarantine
         self._answer_s = answer_s
         self._patience_s = answer_s
         self._connection: Watched | None = None
+        self._promises = promises or Promises()
 
     def put(self, read: Read) -> list[Outcome]:
         """Store a read: in one transaction, or where the database refuses its data batch by batch.
@@ -191,13 +197,23 @@ class Store:
             self._patience_s = min(self._patience_s * 2, self._answer_s * LONGEST_S)
 
     def _connected(self) -> Watched:
-        if self._connection is None:
-            self._connection = connect(self._url, answer_s=self._answer_s)
+        if self._connection is not None:
+            self._promises.require()
+        else:
+            self._connection = self._promised(connect(self._url, answer_s=self._answer_s))
             self._connection.answer_s = self._patience_s
             register(self._connection)
             with self._connection.transaction():
                 self._connection.execute(_MAKE_INCOMING)
         return self._connection
+
+    def _promised(self, connection: Watched) -> Watched:
+        try:
+            self._promises.look(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _put_all(self, cursor: Cursor[Any], read: Read) -> Outcome:
         commit_no = _open_commit(cursor)

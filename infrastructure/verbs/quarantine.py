@@ -24,6 +24,7 @@ from writer.apart import Apart, Careful
 from writer.app import make_preparer
 from writer.database import Unavailable
 from writer.held import Held, discard, find_held, read_groups, read_held
+from writer.promises import Promises
 from writer.quarantine import Quarantine
 from writer.replay import Became, Replay
 from writer.store import Store
@@ -119,7 +120,9 @@ def _replaying(connection: Connection[Any]) -> Iterator[Replay]:
     settings = load(WriterSettings, os.environ)
     keys = read_private_keys(settings.seal_keys)
     preparer = Careful(make_preparer(settings), Apart(partial(make_preparer, settings)))
-    store = Store(settings.postgres_url, Quarantine(keys))
+    store = Store(
+        settings.postgres_url, Quarantine(keys), promises=Promises(settings.writer_strict)
+    )
     try:
         yield Replay(connection, keys, preparer, store)
     finally:
