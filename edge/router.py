@@ -1,6 +1,8 @@
-"""Where a batch goes: to the primary while the breaker is closed, else to the spool."""
+"""Where a batch goes: to the primary while the breaker is closed, else to the spool. In journal
+mode always to the spool, from where the drain takes it to the primary."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
@@ -37,28 +39,39 @@ class NoPlace(Exception):
 class Router:
     """Stores an entry durably, or says that it could not."""
 
-    def __init__(self, primary: Lane, spool: Lane, breaker: Breaker) -> None:
+    def __init__(
+        self, primary: Lane, spool: Lane, breaker: Breaker, *, journal: bool = False
+    ) -> None:
         self._primary = primary
         self._spool = spool
         self.breaker = breaker
+        self._journal = journal
         self._refuse_until = 0.0
+        self.spool_has_room: Callable[[], bool] = lambda: True
 
     @property
     def is_refusing(self) -> bool:
         """Whether a batch would be given up unsent."""
-        return time.monotonic() < self._refuse_until
+        if time.monotonic() < self._refuse_until:
+            return True
+        return self.spools and not self.spool_has_room()
+
+    @property
+    def spools(self) -> bool:
+        """Whether the next batch would go to the spool."""
+        return self._journal or self.breaker.is_open
 
     @property
     def place(self) -> Where | None:
         """Where a batch would go now; None when nowhere."""
-        if not self.breaker.is_open:
+        if not self.spools:
             return Where.PRIMARY
         return Where.SPOOL if self._spool.is_up and not self.is_refusing else None
 
     async def store(self, command: bytes) -> Stored:
         """Where the entry is fsynced. The spool gets the very same entry, so that a copy which
         landed at the primary all the same is caught by its (boot, seq). Raises NoPlace."""
-        if not self.breaker.is_open:
+        if not self.spools:
             try:
                 return Stored(Where.PRIMARY, _entry_id(await self._primary.write(command)))
             except FAILURES as error:

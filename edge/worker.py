@@ -35,6 +35,8 @@ from edge.proof import Proof
 from edge.pulse import Pulse
 from edge.router import Router, Stored
 from edge.seal import Sealer
+from edge.share_book import ShareBook
+from edge.shares import Shares
 from edge.snapshots import Snapshots
 from edge.tally import Tally
 from shared.keys import read_verify_key
@@ -74,13 +76,20 @@ class Worker:
         self.tally, self.guard = Tally(), Guard(settings)
         self.memory = BodyMemory(settings.edge_body_memory_bytes)
         sealer = Sealer(settings.edge_name, settings.seal_public_key)
-        self.batcher = Batcher(self.boot, self.boot_file, sealer, self.router, self._count_batch)
+        shares = Shares(self.boot.id, settings.spool_max_bytes, self.guard.knows)
+        self.router.spool_has_room = lambda: shares.has_room
+        self.batcher = Batcher(
+            self.boot, self.boot_file, sealer, self.router, shares, self._count_batch
+        )
         collector = Collector(self.guard, self.batcher, self.clock, self.boot.id)
         self.intake = Intake(
             self.guard, collector, self.tally, self.memory, settings.edge_body_timeout_s
         )
         self.primary = connect(settings.primary_url, _CHORE_TIMEOUT_S)
         self.spool = connect(settings.spool_url, _CHORE_TIMEOUT_S)
+        self.share_book = ShareBook(
+            self.spool, settings.edge_name, settings.spool_max_bytes, shares
+        )
         self.snapshots = Snapshots(
             read_verify_key(settings.core_verify_key),
             self.guard,
@@ -103,7 +112,7 @@ class Worker:
     async def running(self) -> AsyncIterator[None]:
         """Connections and tasks while it serves; at the end nothing is left in memory."""
         await asyncio.gather(self.pulse.start(), self.snapshots.recall())
-        await self._refresh()
+        await asyncio.gather(self._begin(), self._look_at_shares())
         await self.heartbeat.show()
         tasks = [
             asyncio.create_task(work)
@@ -117,7 +126,15 @@ class Worker:
             await end_tasks(tasks)
             await self._end()
 
+    async def _begin(self) -> None:
+        """Known to the core before the first beacon is: nobody calls final what it will receive."""
+        with suppress(RedisError, OSError):
+            await self.clock_watch.measure(self.primary)
+            await self.heartbeat.tell(self.primary)
+            await self.snapshots.refresh(self.primary)
+
     async def _end(self) -> None:
+        await self._look_at_shares()
         with suppress(RedisError, OSError):
             await self.heartbeat.ask_spool(self.spool)
             if not self.boot.has_spooled:
@@ -133,6 +150,7 @@ class Worker:
             _each_second(lambda: self.heartbeat.ask_spool(self.spool)),
             _each_second(lambda: self.heartbeat.tell(self.primary)),
             _each_second(self.router.check_primary),
+            _each_second(self.share_book.look),
             _each_second(self._refresh),
             _each_second(self._end_without_parent),
         ]
@@ -147,6 +165,10 @@ class Worker:
         with suppress(RedisError, OSError):
             await self.clock_watch.measure(self.primary)
             await self.snapshots.refresh(self.primary)
+
+    async def _look_at_shares(self) -> None:
+        with suppress(RedisError, OSError):
+            await self.share_book.look()
 
     async def _end_without_parent(self) -> None:
         """A worker that outlives its supervisor would hold the port against the next one."""

@@ -77,6 +77,9 @@ SPOOL_HEADROOM_BYTES = Gauge("millrace_spool_headroom_bytes", "Bytes the spool c
 SPOOL_HEADROOM_SECONDS = Gauge(
     "millrace_spool_headroom_seconds", "Time until the spool is full at the current rate"
 )
+SPOOL_SHARE_REFUSALS = Counter(
+    "millrace_spool_share_refusals", "Requests refused because their site's share was used up"
+)
 DRAINED_BATCHES = Counter("millrace_drained_batches", "Batches moved from spool to primary")
 PRIMARY_HEALTHY = Gauge("millrace_drain_primary_healthy", "1 while the drain's probe succeeds")
 
