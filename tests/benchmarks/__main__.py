@@ -14,6 +14,11 @@ MODULES = {
     "edge_array_cost": "edge_array_cost",
     "writer_vs_copy": "writer_vs_copy",
     "frame_p99_ms": "frame_latency",
+    "failover_refused_ms": "failover_refused",
+    "failover_hung_ms": "failover_hung",
+    "outage_p99_ratio": "outage",
+    "drain_vs_live": "drain_vs_live",
+    "ambiguous_duplicates": "ambiguous",
     "tracker_core_bytes": "tracker_bytes",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""

@@ -1,0 +1,129 @@
+"""``ambiguous_duplicates``: writes that arrive at the primary and whose replies get lost.
+
+The edge cannot know, and stores the same batch in its spool; the drain sends it again. Afterwards
+the database is asked for every receipt: nothing may be there twice, or missing, or by itself.
+"""
+
+import asyncio
+import time
+import urllib.request
+from collections import Counter
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import psycopg
+
+from api.database import open_transaction
+from api.sites import put_site
+from infrastructure.local.installation import EDGE, chosen_ports, new_installation
+from infrastructure.local.product import Product, make_product
+from infrastructure.local.redis_server import RedisServer
+from infrastructure.local.server import PRIMARY_SETTING
+from infrastructure.manifest import read_manifest
+from tests.benchmarks.context import Context
+from tests.benchmarks.figure import Figure, exact
+from tests.benchmarks.swallowing_proxy import SwallowingProxy
+from tests.benchmarks.timed_load import Beacon, TimedLoad
+from tests.chaos.background import Background
+from tests.chaos.stand import with_settings
+
+FORCED = 1_000
+SITE = "shop.example"
+WORKERS = 4
+RATE = 200.0
+SECONDS = 20.0
+_MOST_RUNS = 8
+_ARRIVES_WITHIN_S = 60.0
+_CHANGES = {
+    "MILLRACE_GEO_REFRESH": "false",
+    "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32",
+    "MILLRACE_EDGE_WORKERS": str(WORKERS),
+    # A silent connection is given up after so long; with two seconds it would take an hour.
+    "MILLRACE_SPOOL_TIMEOUT_S": "0.3",
+}
+
+
+def run(context: Context) -> list[Figure]:
+    """Figures that must be FORCED, 0, 0 and 0."""
+    primary = context.stack.primary
+    assert isinstance(primary, RedisServer)
+    proxy = SwallowingProxy(primary.port)
+    with Background() as background:
+        background.run(proxy.start())
+        url = primary.url.replace(f":{primary.port}/", f":{proxy.port}/")
+        with _product(context, url) as product:
+            asyncio.run(_put_site(product))
+            acknowledged = _load(context, product, proxy)
+            _wait_until_arrived(product, len(acknowledged))
+            stored = _stored(product)
+            repeated = _repeated(product)
+    receipts = {each.receipt for each in acknowledged}
+    detail = {"acknowledged": len(receipts), "batches_known_by_the_ledger": repeated}
+    return [
+        exact("ambiguous_forced", proxy.swallowed, "", **detail),
+        exact("ambiguous_duplicates", sum(stored.values()) - len(stored), ""),
+        exact("ambiguous_lost", len(receipts - stored.keys()), ""),
+        exact("ambiguous_invented", len(stored.keys() - receipts), ""),
+    ]
+
+
+def _product(context: Context, url: str) -> Product:
+    """Its edge reaches the primary by the proxy; all others by the straight way."""
+    installation = new_installation(chosen_ports(read_manifest()))
+    folder = context.folder / "ambiguous"
+    folder.mkdir()
+    product = make_product(folder, installation, context.stack, changes=_CHANGES)
+    return with_settings(product, {"edge": {PRIMARY_SETTING: url}})
+
+
+async def _put_site(product: Product) -> None:
+    """As busy as it likes; waits until the edge must have heard of it."""
+    async with open_transaction(product.postgres_url) as db:
+        await put_site(db, SITE, {"events_per_s": 50_000}, datetime.now(UTC))
+    await asyncio.sleep(5)
+
+
+def _load(context: Context, product: Product, proxy: SwallowingProxy) -> list[Beacon]:
+    """What was acknowledged, until FORCED replies were swallowed."""
+    port = urlsplit(product.edge_url).port
+    assert port is not None
+    sent: list[Beacon] = []
+    for _ in range(_MOST_RUNS):
+        with TimedLoad(port, WORKERS, RATE, SECONDS) as load:
+            proxy.wanted = FORCED
+            sent += load.finish()
+            proxy.wanted = 0
+        sent += load.before
+        context.say(f"  {proxy.swallowed} replies swallowed, {len(sent)} beacons sent")
+        if proxy.swallowed >= FORCED:
+            return [each for each in sent if each.status == 202]
+    raise RuntimeError(f"only {proxy.swallowed} replies could be swallowed")
+
+
+def _wait_until_arrived(product: Product, acknowledged: int) -> None:
+    """Until spool and stream are empty, or for a minute."""
+    stack = product.stack
+    assert isinstance(stack.primary, RedisServer)
+    assert isinstance(stack.spool, RedisServer)
+    deadline = time.monotonic() + _ARRIVES_WITHIN_S
+    with stack.primary.client() as primary, stack.spool.client() as spool:
+        while time.monotonic() < deadline:
+            waiting = int(primary.xlen(f"ingest:{EDGE}")) + int(spool.xlen(f"ingest:{EDGE}"))
+            if not waiting and sum(_stored(product).values()) >= acknowledged:
+                return
+            time.sleep(0.5)
+
+
+def _stored(product: Product) -> Counter[str]:
+    """Rows by event id."""
+    with psycopg.connect(product.postgres_url) as db:
+        rows = db.execute("select event_id::text from events where commit_out is null").fetchall()
+    return Counter(event_id for (event_id,) in rows)
+
+
+def _repeated(product: Product) -> int:
+    """Batches that the ledger knew already, as the writer counts them."""
+    with urllib.request.urlopen(f"{product.services['writer'].ops_url}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    name = 'millrace_writer_batches_total{outcome="repeated"} '
+    return sum(int(float(line.removeprefix(name))) for line in lines if line.startswith(name))
