@@ -63,13 +63,15 @@ class Server:
 
 
 class SpoolModel(RuleBasedStateMachine):
-    """``acked``: numbers that a client was answered with a 202. ``stored``: the ledger."""
+    """``acked``: numbers that a client was answered with a 202. ``stored``: the ledger. ``named``:
+    the numbers given up that a batch names."""
 
     def __init__(self) -> None:
         super().__init__()
         self.primary, self.spool = Server(), Server()
         self.acked: set[Number] = set()
         self.sent: set[Number] = set()
+        self.named: dict[Number, tuple[int, ...]] = {}
         self.stored: list[Number] = []
         self.damaged: set[Number] = set()
         self.noticed: set[Number] = set()
@@ -95,7 +97,7 @@ class SpoolModel(RuleBasedStateMachine):
         seq = self.boot.next_seq()
         number = (self.boot.id, seq)
         assert number not in self.sent, "a number is never used again"
-        self.sent.add(number)
+        self._send(number)
         try:
             stored = asyncio.run(self.router.store(b"%d %d" % number))
         except NoPlace:
@@ -125,7 +127,7 @@ class SpoolModel(RuleBasedStateMachine):
         """SIGKILL with a batch under way, which lands or not; nobody hears of it."""
         self.primary.fate, self.spool.fate = primary, spool
         number = (self.boot.id, self.boot.next_seq())
-        self.sent.add(number)
+        self._send(number)
         with suppress(NoPlace):
             asyncio.run(self.router.store(b"%d %d" % number))
         voids = self.boot.untold_runs
@@ -133,6 +135,10 @@ class SpoolModel(RuleBasedStateMachine):
             self.boot.id, 0, self.boot.last_acked, Place.PRIMARY, 0, voids
         )
         self._start_worker()
+
+    def _send(self, number: Number) -> None:
+        self.sent.add(number)
+        self.named[number] = self.boot.untold_voids
 
     # --- the drain -----------------------------------------------------------------------------
 
@@ -200,11 +206,13 @@ class SpoolModel(RuleBasedStateMachine):
 
     @invariant()
     def a_hole_at_or_below_low_is_void_or_a_loss_that_is_known(self) -> None:
-        """Completeness: the numbers up to low are at the primary, stored, void or damaged."""
+        """Completeness: the numbers up to low are at the primary, stored, void or damaged. Void is
+        what the heartbeat says, and what a batch names that got there."""
         here = {*self.stored, *self.noticed, *(number for _, number in self.primary.entries)}
         for boot, beat in self.beats.items():
             owed = {(boot, seq) for seq in range(1, beat.low + 1)} - here
-            assert not {seq for _, seq in owed} - _numbers(beat.void), (boot, beat)
+            named = {seq for number in here if number[0] == boot for seq in self.named[number]}
+            assert not {seq for _, seq in owed} - _numbers(beat.void) - named, (boot, beat)
 
     @staticmethod
     def _beat_of(boot: Boot) -> BootBeat:
