@@ -86,13 +86,18 @@ class Boot:
         self._voids.add(seq)
         self._untold.add(seq)
 
-    def drained_before(self, first_entry_id: bytes | None) -> None:
-        """The spool's stream now begins with this entry, or is empty: it is drained in order."""
-        if first_entry_id is None:
-            self._spooled.clear()
-            return
-        first = read_entry_id(first_entry_id)
-        while self._spooled and self._spooled[0].entry_id < first:
+    @property
+    def newest_spooled(self) -> int:
+        """The highest number that may still be in the spool, else 0."""
+        return self._spooled[-1].seq if self._spooled else 0
+
+    def drained_before(self, first_entry_id: bytes | None, newest: int) -> None:
+        """The spool's stream begins with this entry, or is empty: it is drained in order.
+        ``newest``: ``newest_spooled`` before it was asked; what came later it may not have seen."""
+        first = None if first_entry_id is None else read_entry_id(first_entry_id)
+        while self._spooled and self._spooled[0].seq <= newest:
+            if first is not None and self._spooled[0].entry_id >= first:
+                return
             self._spooled.popleft()
 
     def _acked(self, seq: int, told: int) -> None:

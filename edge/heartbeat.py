@@ -1,7 +1,5 @@
 """Once a second: how far this boot is, told to the primary, the boot file and the metrics."""
 
-from typing import Any
-
 import msgspec
 from redis.asyncio import Redis
 
@@ -10,6 +8,7 @@ from edge.body import BodyMemory
 from edge.boot import Boot
 from edge.boot_file import BootFile, Place
 from edge.clock import CaptureClock
+from edge.first_waiting import first_waiting
 from edge.router import Router, Where
 from edge.tally import Tally
 from shared.clock import US_PER_SECOND
@@ -34,7 +33,7 @@ class Heartbeat:
         memory: BodyMemory,
     ) -> None:
         self._key = redis_key(edge)
-        self._stream = f"ingest:{edge}"
+        self._edge = edge
         self._boot = boot
         self._boot_file = boot_file
         self._batcher = batcher
@@ -61,8 +60,8 @@ class Heartbeat:
     async def ask_spool(self, spool: Redis) -> None:
         """Which of our batches the drain has passed. Raises RedisError, OSError."""
         if self._boot.has_spooled:
-            first: Any = await spool.xrange(self._stream, count=1)
-            self._boot.drained_before(first[0][0] if first else None)
+            newest = self._boot.newest_spooled
+            self._boot.drained_before(await first_waiting(spool, self._edge), newest)
 
     async def tell(self, primary: Redis, *, ended: bool = False) -> None:
         """To the core. Raises RedisError, OSError."""

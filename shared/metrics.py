@@ -105,6 +105,16 @@ WRITER_COMMIT_SECONDS = Histogram(
     "millrace_writer_commit_seconds", "Time of one database transaction"
 )
 WRITER_LAG_ENTRIES = Gauge("millrace_writer_lag_entries", "Entries not yet committed", ["edge"])
+WRITER_STREAM_FAULT = Gauge(
+    "millrace_writer_stream_fault",
+    "1 where an edge's stream is not whole, by what: shortened, went_back, ahead",
+    ["edge", "what"],
+)
+WRITER_STREAM_REMOVED = Counter(
+    "millrace_writer_stream_removed_entries",
+    "Entries that somebody removed from a stream before a writer had stored them",
+    ["edge"],
+)
 LEDGER_LOST_BATCHES = Gauge(
     "millrace_ledger_lost_batches",
     "Batches that an edge has acknowledged and that are nowhere; anything but 0 is a loss",

@@ -25,6 +25,7 @@ from writer.publish import Publisher
 from writer.quarantine import Quarantine
 from writer.session import Session
 from writer.store import Store
+from writer.stream_watch import StreamWatch
 
 _REDIS_TIMEOUT_S = 5.0
 _POLL_S = 1.0
@@ -91,6 +92,7 @@ class Writer:
         )
         self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
         self.ledger = Ledger(self.session, self.redis)
+        self.stream_watch = StreamWatch(self.redis)
         self._keep_s = settings.writer_claim_after_s / 3
 
     def readiness(self) -> dict[str, object]:
@@ -101,6 +103,8 @@ class Writer:
             "database": database.up,
             "primary": primary,
         }
+        if self.stream_watch.faults:
+            state["streams"] = self.stream_watch.faults
         if self.promises.weak:
             state["weaker_promises"] = {"database": list(self.promises.weak)}
         return state if database.up else {**state, "database_trouble": database.why}
@@ -113,6 +117,7 @@ class Writer:
                 beside.create_task(every(_POLL_S, "acknowledgements", self.consumer.look_after)),
                 beside.create_task(every(self._keep_s, "claims", self.consumer.keep_claims)),
                 beside.create_task(every(_POLL_S, "snapshot", self.publisher.publish)),
+                beside.create_task(every(_POLL_S, "streams", self._look_at_streams)),
                 beside.create_task(every(_POLL_S, "heartbeats", self.ledger.copy_heartbeats)),
                 beside.create_task(every(_LEDGER_S, "ledger", self.ledger.look_for_losses)),
             ]
@@ -121,6 +126,9 @@ class Writer:
             finally:
                 for loop in loops:
                     loop.cancel()
+
+    async def _look_at_streams(self) -> None:
+        await self.stream_watch.look(self.consumer.edges)
 
     async def close(self) -> None:
         """Give all connections back."""

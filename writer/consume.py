@@ -113,6 +113,11 @@ class Consumer:
             await self._storing
             self._storing = None
 
+    @property
+    def edges(self) -> list[str]:
+        """Those whose streams are read."""
+        return list(self._readers)
+
     def stop(self) -> None:
         """Ask ``run`` to return."""
         self._stopping.set()

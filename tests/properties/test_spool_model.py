@@ -119,7 +119,7 @@ class SpoolModel(RuleBasedStateMachine):
     def beat(self) -> None:
         """The worker looks at the spool, and says how far it is."""
         first = self.spool.entries[0][0] if self.spool.entries else None
-        self.boot.drained_before(first)
+        self.boot.drained_before(first, self.boot.newest_spooled)
         self.beats[self.boot.id] = self._beat_of(self.boot)
 
     @rule(primary=st.sampled_from(FATES), spool=st.sampled_from(FATES))

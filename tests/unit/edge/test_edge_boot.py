@@ -24,17 +24,27 @@ def test_low_stays_below_the_lowest_number_in_the_spool_until_it_is_drained() ->
     boot.at_spool(boot.next_seq(), b"100-1", 6_000, 0)
     boot.at_primary(boot.next_seq(), 0)
     assert (boot.low, boot.low_time(9_000, None)) == (1, 5_000)
-    boot.drained_before(b"100-1")
+    boot.drained_before(b"100-1", boot.newest_spooled)
     assert (boot.low, boot.low_time(9_000, None)) == (2, 6_000)
-    boot.drained_before(b"101-0")
+    boot.drained_before(b"101-0", boot.newest_spooled)
     assert (boot.low, boot.low_time(9_000, None)) == (4, 9_000)
 
 
 def test_an_empty_spool_holds_nothing_of_any_boot() -> None:
     boot = Boot(7)
     boot.at_spool(boot.next_seq(), b"100-0", 5_000, 0)
-    boot.drained_before(None)
+    boot.drained_before(None, boot.newest_spooled)
     assert (boot.low, boot.has_spooled) == (1, False)
+
+
+@pytest.mark.parametrize("first", [None, b"101-0"])
+def test_what_came_to_the_spool_while_it_was_asked_is_held_still(first: bytes | None) -> None:
+    boot = Boot(7)
+    boot.at_spool(boot.next_seq(), b"100-0", 5_000, 0)
+    asked_with = boot.newest_spooled
+    boot.at_spool(boot.next_seq(), b"101-0", 6_000, 0)
+    boot.drained_before(first, asked_with)
+    assert (boot.low, boot.has_spooled) == (1, True)
 
 
 def test_what_is_in_memory_holds_the_low_time_back() -> None:
