@@ -6,6 +6,7 @@ to the same intake.
 """
 
 import asyncio
+from collections.abc import Hashable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -41,6 +42,7 @@ class Exchange:
 
     __slots__ = (
         "disconnected",
+        "holder",
         "keep_alive",
         "origin",
         "protocol",
@@ -58,6 +60,7 @@ class Exchange:
         self.origin: bytes | None = None
         self.taken: Taken | None = None
         self.size = 0
+        self.holder: Hashable = None
 
     def judge(self, peer: str, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answer at once, or when the batch is stored."""
@@ -67,8 +70,8 @@ class Exchange:
             caller = intake.admit(peer, headers)
             self.origin = caller.headers.get(b"origin")
             check_size(len(body), body)
-            intake.memory.take(len(body))
-            self.size = len(body)
+            intake.memory.take(len(body), caller.holder)
+            self.size, self.holder = len(body), caller.holder
             outcome = intake.judge(caller, body, self.done)
             if isinstance(outcome, Taken):
                 self.taken = outcome
@@ -95,7 +98,8 @@ class Exchange:
         if self.response_complete:
             return
         intake = self.protocol.edge.intake
-        intake.memory.give_back(self.size)
+        if self.size:
+            intake.memory.give_back(self.size, self.holder)
         intake.answered(answer)
         self.response_complete = True
         transport = self.protocol.transport

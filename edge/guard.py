@@ -73,6 +73,11 @@ class Guard:
         elif self.rules is None:
             _demand_room(self._total.wait_s(prefix, now))
 
+    def holder(self, client: Client, bearer: Bearer | None) -> str | Prefix:
+        """By whom the bytes of a request are counted: the site whose key it has, or the address."""
+        site = self._site_of(bearer)
+        return client.prefix(*self._bits) if site is None else site.name
+
     @property
     def is_refusing(self) -> bool:
         """Whether a site uses more than it may just now. Then it is worth a look at a body who

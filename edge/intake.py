@@ -45,12 +45,13 @@ class Intake:
         try:
             caller = self.admit(peer_of(scope), scope["headers"])
             check_declared(caller.headers.get(b"content-length", b""))
-            body = await read_body(incoming, self.memory, self._body_timeout_s)
+            body = await self._read(caller, incoming)
             answer = await self._take(caller, body)
         except Refusal as refusal:
             answer = self.refused(refusal, caller, len(body))
         finally:
-            self.memory.give_back(len(body))
+            if caller is not None:
+                self.memory.give_back(len(body), caller.holder)
         self._tally.answered(answer.status)
         return answer
 
@@ -80,7 +81,7 @@ class Intake:
             self._guard.charge_untaken(client, None, 0)
             raise
         self._guard.check_rate(client, bearer)
-        return Caller(headers, client, bearer)
+        return Caller(headers, client, bearer, self._guard.holder(client, bearer))
 
     def judge(self, caller: Caller, body: bytes, done: Done) -> Taken | Answer:
         """What becomes of a body: at once, or when ``done`` is called. Raises Refusal."""
@@ -133,6 +134,9 @@ class Intake:
     def answered(self, answer: Answer) -> None:
         """Count an answer that is about to be sent."""
         self._tally.answered(answer.status)
+
+    async def _read(self, caller: Caller, incoming: Incoming) -> bytes:
+        return await read_body(incoming, self.memory, caller.holder, self._body_timeout_s)
 
     async def _take(self, caller: Caller, body: bytes) -> Answer:
         known: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()

@@ -1,5 +1,6 @@
 """What the edge looks at of an HTTP request."""
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from starlette.types import Scope
@@ -13,11 +14,13 @@ _MAX_LANGUAGE = 35
 
 
 class Caller(NamedTuple):
-    """Who sends: headers in lower case (the last of a name), address, and key if any."""
+    """Who sends: headers in lower case (the last of a name), address, and key if any. ``holder``:
+    by whom the bytes are counted that it makes the edge hold."""
 
     headers: dict[bytes, bytes]
     client: Client
     bearer: Bearer | None
+    holder: Hashable
 
 
 def peer_of(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """Who gets how much when one asks for a hundred times its share; time is moved by hand."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -10,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.address import Client, Networks, find_client
+from edge.body import BodyMemory
 from edge.fair_total import MOST_PARTIES, FairTotal, fair_part
 from edge.guard import Guard
 from edge.keys import Bearer
 from edge.peek import site_named_in
 from edge.rules import Rules
-from shared.errors import Refusal
+from shared.errors import Code, Refusal
 from shared.keys import api_key_digest
 from shared.snapshot import SiteRules
 from tests.edge_under_test import (
@@ -28,6 +30,7 @@ from tests.edge_under_test import (
     snapshot,
 )
 
+BODY = json.dumps(BEACON).encode()
 LONG = 20
 """Simulated seconds; the first three hold every burst."""
 
@@ -297,3 +300,44 @@ async def test_without_a_snapshot_a_made_up_key_is_limited_by_address(
             for number in range(10)
         ]
     assert set(statuses) == {202, 429}
+
+
+def test_one_who_holds_much_leaves_as_much_for_others() -> None:
+    memory = BodyMemory(1_000)
+    memory.take(500, "greedy")
+    with pytest.raises(Refusal) as refused:
+        memory.take(1, "greedy")
+    assert (refused.value.code, refused.value.retry_after_s) == (Code.RATE_LIMITED, 1)
+    memory.take(250, "other")
+    memory.take(125, "third")
+    assert memory.held == 875
+    memory.give_back(500, "greedy")
+    memory.take(300, "greedy")
+    for size, holder in ((300, "greedy"), (250, "other"), (125, "third")):
+        memory.give_back(size, holder)
+    assert (memory.held, memory._held_by) == (0, {})
+
+
+@pytest.mark.anyio
+async def test_slow_bodies_of_one_address_leave_room_for_those_of_others(
+    primary: str, spool: str, tmp_path: Path
+) -> None:
+    settings = edge_settings(
+        primary, spool, tmp_path, edge_body_memory_bytes=100_000, edge_body_timeout_s=5.0
+    )
+    async with running_edge(settings) as edge:
+        headers = {"content-type": "text/plain"}
+        slow = [
+            asyncio.create_task(
+                edge.send("POST", "/track", [b"x" * 20_000], headers, peer=peer, never_ends=True)
+            )
+            for peer in ("192.0.2.1", "192.0.2.99", "192.0.2.200")
+        ]
+        while edge.worker.memory.held < 40_000:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        answer = await edge.send("POST", "/track", [BODY], headers, peer="198.51.100.1")
+        assert answer.status == 202
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        assert edge.worker.memory.held == 0
