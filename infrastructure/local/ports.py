@@ -1,22 +1,22 @@
 """Free ports, and ports that somebody else holds."""
 
+import random
 import socket
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from infrastructure.problem import Problem
 
+_CHOICE = range(10_240, 32_768)
+"""Below what Linux gives to outgoing connections: one of these could take the port of a server that
+is away for a moment."""
+
 
 def free_ports(count: int) -> list[int]:
     """`count` distinct TCP ports that nobody on 127.0.0.1 holds right now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    choice = random.SystemRandom().sample(_CHOICE, len(_CHOICE))
+    return list(islice((port for port in choice if not is_taken(port)), count))
 
 
 def free_port(wanted: int) -> int:
