@@ -71,7 +71,10 @@ class BootFile:
             self._map = mmap.mmap(-1, _SIZE)
         _HEAD.pack_into(self._map, 0, _MAGIC, os.getpid(), 0, Place.NOWHERE, 0, 0, 0, 0)
         if self._file is not None:
+            # Once on the disk: a boot whose file a power cut takes is closed by nobody.
+            self._map.flush()
             forming.rename(self.path)
+            _sync_folder(folder)
 
     def write_acked(self, seq: int) -> None:
         """The highest number acknowledged."""
@@ -100,6 +103,14 @@ class BootFile:
         """The boot is closed and said so at the primary."""
         self.path.unlink(missing_ok=True)
         self.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _room_for(path: Path) -> BinaryIO:
