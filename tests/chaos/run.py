@@ -38,7 +38,7 @@ STREAM = f"ingest:{EDGE}"
 class Verdict(NamedTuple):
     """``differing``: questions answered otherwise than by an undisturbed stand. ``surprises``:
     services that ended without having been killed. ``missing``: what the product's own ledger
-    cannot account for."""
+    cannot account for, and boots that stay open."""
 
     account: Account
     missing: list[str]
@@ -67,7 +67,7 @@ def run_chaos(seed: int, seconds: float, folder: Path, say: Say) -> Verdict:
         until_arrived(stand)
         account = draw_up(stand.product.postgres_url, log)
         say(account.line)
-        missing = until_balanced(stand)
+        missing = until_balanced(stand) + until_closed(stand)
         say(f"answers by status: {dict(sorted(log.statuses.items()))}")
         answers = ask(stand.product.api_url, key, from_ms)
     say("the same keyed traffic, undisturbed")
@@ -109,6 +109,14 @@ def until_balanced(stand: Stand) -> list[str]:
     while (missing := _missing(stand)) and time.monotonic() < deadline:
         time.sleep(1.0)
     return missing
+
+
+def until_closed(stand: Stand) -> list[str]:
+    """Boots of dead workers that the drain has not closed, so that no day could become final."""
+    deadline = time.monotonic() + _BALANCE_WITHIN_S
+    while (unclosed := _unclosed(stand)) and time.monotonic() < deadline:
+        time.sleep(1.0)
+    return unclosed
 
 
 def length(redis: RedisServer) -> int:
@@ -205,6 +213,14 @@ def _missing(stand: Stand) -> list[str]:
     url = stand.product.postgres_url
     with psycopg.connect(url, autocommit=True) as db, stand.primary.client() as redis:
         return [str(missing) for missing in read_edge(db, redis, EDGE).missing]
+
+
+def _unclosed(stand: Stand) -> list[str]:
+    with psycopg.connect(stand.product.postgres_url) as db:
+        found = db.execute(
+            "select boot from boot where not ended and last_heard < now() - interval '10 s'"
+        )
+        return [f"boot {boot:012x} was never closed" for (boot,) in found]
 
 
 async def _put_sites(postgres_url: str) -> str:
