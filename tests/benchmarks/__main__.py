@@ -19,6 +19,7 @@ MODULES = {
     "outage_p99_ratio": "outage",
     "drain_vs_live": "drain_vs_live",
     "ambiguous_duplicates": "ambiguous",
+    "backlog_restart_s": "backlog_restart",
     "tracker_core_bytes": "tracker_bytes",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""
