@@ -1,6 +1,7 @@
 """Closes the boots of workers that are gone, once the spool holds nothing of them."""
 
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from redis.asyncio import Redis
@@ -12,20 +13,46 @@ from shared.heartbeat import BootBeat, redis_key
 _decoder = msgspec.msgpack.Decoder(BootBeat)
 
 
-async def close_dead_boots(folder: Path, edge: str, primary: Redis, now: int) -> int:
-    """How many were closed. To be called while the spool is empty. Raises RedisError, OSError."""
+class Rule(Protocol):
+    """``may_close``: whether all that a boot acknowledged is where it has to be. ``is_closed``:
+    whether that it is over is known there, so that its file may go."""
+
+    def may_close(self, boot: int) -> bool: ...
+
+    def is_closed(self, boot: int) -> bool: ...
+
+
+class AtOnce:
+    """For an empty spool, and a primary that is trusted to keep what it was told."""
+
+    def may_close(self, boot: int) -> bool:
+        """Every one."""
+        return True
+
+    def is_closed(self, boot: int) -> bool:
+        """As soon as it was told."""
+        return True
+
+
+async def close_dead_boots(
+    folder: Path, edge: str, primary: Redis, now: int, rule: Rule | None = None
+) -> int:
+    """How many were closed. Without a rule, to be called while the spool is empty. Raises
+    RedisError, OSError."""
     closed = 0
+    asked = rule or AtOnce()
     for path, alive, record in read_boots(folder):
-        if alive:
+        if alive or not asked.may_close(record.boot):
             continue
         field = f"{record.boot:012x}"
         raw = await primary.hget(redis_key(edge), field)
         last = _decoder.decode(raw) if isinstance(raw, bytes) else None
-        await primary.hset(
-            redis_key(edge), field, msgspec.msgpack.encode(final_beat(record, last, now))
-        )
-        path.unlink(missing_ok=True)
-        closed += 1
+        if last is None or not last.ended:
+            beat = final_beat(record, last, now)
+            await primary.hset(redis_key(edge), field, msgspec.msgpack.encode(beat))
+        if asked.is_closed(record.boot):
+            path.unlink(missing_ok=True)
+            closed += 1
     return closed
 
 

@@ -10,23 +10,24 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from edge.clock import CaptureClock
 from edge.closing import close_dead_boots
 from edge.ending import end_tasks
+from edge.journal_drain import JournalDrain
+from edge.journal_notes import NoteBook
+from edge.journal_spool import BLOCK_MS
 from edge.link import ErrorReply
 from edge.probe import Probe
 from edge.promise import PromiseWatch, WeakPromise, ask_promise, names
 from edge.proof import Proof
-from edge.spool import AWAY, Entry, Spool, SpoolAway, SpoolGauges
+from edge.sending import send, slices
+from edge.spool import AWAY, Extent, Spool, SpoolAway, SpoolGauges
 from edge.state_folder import make_state_folder
 from shared import failpoints
 from shared.heartbeat import DRAIN_FIELD, DrainBeat, redis_key
@@ -41,9 +42,6 @@ _IDLE_S = 0.1
 _BEAT_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 0.5
 _CHORE_TIMEOUT_S = 2.0
-_FSYNC_WITHIN_MS = 2_000
-SLICE_BYTES = 1024 * 1024
-"""Sent before the primary must confirm: a line of 35 kB/s still makes it within the deadline."""
 
 
 class Drain:
@@ -58,8 +56,10 @@ class Drain:
             connect(settings.primary_url, _PROBE_TIMEOUT_S),
             connect(settings.primary_url, _CHORE_TIMEOUT_S),
             connect(settings.spool_url, _CHORE_TIMEOUT_S),
+            # Its reads are answered late on purpose.
+            connect(settings.spool_url, _CHORE_TIMEOUT_S + BLOCK_MS / 1_000),
         ]
-        self._primary, probing, self._core, spooling = self._clients
+        self._primary, probing, self._core, spooling, reading = self._clients
         proof = Proof(settings.edge_state_dir)
         strict = settings.edge_strict
         self.probe = Probe(
@@ -67,16 +67,23 @@ class Drain:
         )
         self._spooling, self._spool_promise = spooling, PromiseWatch("spool", strict)
         self.spool = Spool(spooling, edge, settings.spool_max_bytes)
+        self._notes = NoteBook(spooling, edge)
+        self._journal: JournalDrain | None = None
+        if settings.edge_journal == "on":
+            self._journal = JournalDrain(
+                self._primary, self._core, spooling, reading, edge, settings.edge_journal_keep_h
+            )
         self._clock = CaptureClock()
         self._gauges = SpoolGauges()
         self._spool_state = SpoolState()
-        self.drained = 0
+        self._prepared = asyncio.Event()
+        self._moved = 0
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """What it does side by side, each for ever."""
         return [
             self.probe.run(),
-            self._move_for_ever(),
+            self._move_for_ever() if self._journal is None else self._keep_up(self._journal),
             self._beat_for_ever(),
             self._look_at_spool_for_ever(),
         ]
@@ -96,32 +103,57 @@ class Drain:
             **({"weaker_promises": weak} if weak else {}),
         }
 
+    @property
+    def drained(self) -> int:
+        """Batches sent."""
+        return self._moved if self._journal is None else self._journal.drained
+
     async def move(self) -> int:
         """Move the oldest entries; how many there were. Raises what AWAY names."""
         entries = await self.spool.read_oldest(self._settings.drain_batches)
         for part in slices(entries):
             began = time.monotonic()
-            await _send(self._primary, self._stream, part, prove=self.probe.promise.by_proof)
+            await send(self._primary, self._stream, part, prove=self.probe.promise.by_proof)
             failpoints.reach("drained")
             await self.spool.delete(part)
             failpoints.reach("trimmed")
-            self.drained += len(part)
+            self._moved += len(part)
             DRAINED_BATCHES.inc(len(part))
             await self._give_way(time.monotonic() - began)
         return len(entries)
 
     async def beat(self) -> None:
         """What waits, shown here and told to the core. Raises what AWAY names."""
-        extent = await self.spool.measure()
+        extent = await self._measure()
         self._gauges.show(extent, _BEAT_EVERY_S)
         if not self.probe.healthy.is_set():
             return
         await self._clock.measure(self._core)
         now, edge = self._clock.now(), self._settings.edge_name
-        beat = DrainBeat(now, extent.batches, extent.bytes, extent.oldest_at, self.drained)
+        beat = DrainBeat(
+            now,
+            extent.batches,
+            extent.bytes,
+            extent.oldest_at,
+            self.drained,
+            journal=self._journal is not None,
+        )
         await self._core.hset(redis_key(edge), DRAIN_FIELD, msgspec.msgpack.encode(beat))
-        if extent.batches == 0:
-            await close_dead_boots(self._settings.edge_state_dir, edge, self._core, now)
+        if self._journal is not None:
+            await self._journal.look()
+        if extent.batches == 0 or self._journal is not None:
+            folder = self._settings.edge_state_dir
+            await close_dead_boots(folder, edge, self._core, now, self._journal)
+
+    async def _measure(self) -> Extent:
+        """What waits. Raises SpoolAway."""
+        extent = await self.spool.measure()
+        if self._journal is None:
+            return extent
+        await self._journal.trim()
+        while await self._journal.make_room(extent):
+            extent = await self.spool.measure()
+        return await self._journal.measure(extent)
 
     async def _look_at_spool_for_ever(self) -> None:
         while True:
@@ -132,7 +164,7 @@ class Drain:
 
     async def _move_for_ever(self) -> None:
         while True:
-            await self.probe.healthy.wait()
+            await self._may_move()
             moved = 0
             try:
                 moved = await self.move()
@@ -143,11 +175,41 @@ class Drain:
             if moved < self._settings.drain_batches:
                 await asyncio.sleep(_IDLE_S)
 
+    async def _keep_up(self, journal: JournalDrain) -> None:
+        """The same with a journal: what is spooled is sent at once, and stays."""
+        while True:
+            await self._may_move()
+            took_s = 0.0
+            try:
+                took_s = await journal.step(
+                    self._settings.drain_batches, prove=self.probe.promise.by_proof
+                )
+            except SpoolAway as error:
+                self._spool_state.failed(error)
+                await asyncio.sleep(_IDLE_S)
+            except AWAY as error:
+                self.probe.failed(type(error).__name__)
+            await self._give_way(took_s)
+
+    async def _may_move(self) -> None:
+        await self.probe.healthy.wait()
+        await self._prepared.wait()
+
+    async def _prepare(self) -> None:
+        """Once, when the spool answers for the first time. Raises SpoolAway."""
+        if self._journal is not None:
+            await self._journal.recall()
+        else:
+            await self._notes.remove()
+        self._prepared.set()
+
     async def _beat_for_ever(self) -> None:
         while True:
             try:
                 if not self._spool_state.is_up:
                     await self.spool.set_bound()
+                    if not self._prepared.is_set():
+                        await self._prepare()
                     self._spool_state.answered()
                 await self.beat()
             except SpoolAway as error:
@@ -179,32 +241,6 @@ class SpoolState:
         if not self._said:
             _log.warning("the spool does not answer (%s); waiting for it", error)
             self._said = True
-
-
-def slices(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """The entries in order, some SLICE_BYTES at a time, at least one."""
-    part: list[Entry] = []
-    size = 0
-    for entry in entries:
-        if part and size + entry.size > SLICE_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(entry)
-        size += entry.size
-    if part:
-        yield part
-
-
-async def _send(primary: Redis, stream: str, entries: list[Entry], *, prove: bool) -> None:
-    """``prove``: ask for the fsync, where nobody may read whether there is one."""
-    async with primary.pipeline(transaction=False) as pipeline:
-        for entry in entries:
-            pipeline.execute_command("XADD", stream, "*", *chain(*entry.fields.items()))
-        if prove:
-            pipeline.execute_command("WAITAOF", 1, 0, _FSYNC_WITHIN_MS)
-        *_, last = await pipeline.execute()
-    if prove and int(last[0]) < 1:
-        raise RedisError("not fsynced in time")
 
 
 async def serve(settings: EdgeSettings) -> None:

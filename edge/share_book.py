@@ -5,6 +5,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from edge.boot import read_entry_id
+from edge.first_waiting import first_waiting
 from edge.shares import Shares
 from edge.spool import measure_room
 
@@ -14,7 +15,7 @@ class ShareBook:
 
     def __init__(self, spool: Redis, edge: str, max_bytes: int, shares: Shares) -> None:
         self._spool = spool
-        self._stream = f"ingest:{edge}"
+        self._edge = edge
         self._key = f"shares:{edge}"
         self._max_bytes = max_bytes
         self._shares = shares
@@ -45,8 +46,8 @@ class ShareBook:
         raw: Any = await self._spool.hgetall(self._key)
         if not raw and asked_at == (0, 0):
             return
-        found: Any = await self._spool.xrange(self._stream, count=1)
-        first = read_entry_id(found[0][0]) if found else None
+        found = await first_waiting(self._spool, self._edge)
+        first = None if found is None else read_entry_id(found)
         gone = self._shares.heard(raw, first, asked_at)
         if gone:
             await self._spool.hdel(self._key, *gone)

@@ -57,11 +57,13 @@ class Worker:
     def __init__(self, settings: EdgeSettings) -> None:
         primary_at, spool_at = read_address(settings.primary_url), read_address(settings.spool_url)
         self._parent = os.getppid()
+        self._journal = settings.edge_journal == "on"
         timeout_s, ping_s = settings.spool_timeout_s, settings.edge_ping_timeout_s
         self.router = Router(
             Lane(primary_at, timeout_s, ping_s, PromiseWatch("primary", settings.edge_strict)),
             Lane(spool_at, timeout_s, timeout_s, PromiseWatch("spool", settings.edge_strict)),
             Breaker(time.monotonic_ns),
+            journal=self._journal,
         )
         self.router.breaker.on_open = self._failed_over
         proof = Proof(settings.edge_state_dir)
@@ -137,7 +139,8 @@ class Worker:
         await self._look_at_shares()
         with suppress(RedisError, OSError):
             await self.heartbeat.ask_spool(self.spool)
-            if not self.boot.has_spooled:
+            # With a journal the drain closes every boot, once the database has all of it.
+            if not self.boot.has_spooled and not self._journal:
                 await self.heartbeat.tell(self.primary, ended=True)
                 self.boot_file.remove()
         self.router.abandon_primary()

@@ -33,10 +33,12 @@ class BootBeat(msgspec.Struct, frozen=True):
 
 
 class DrainBeat(msgspec.Struct, frozen=True):
-    """What waits in the spool: batches, their bytes, received_at of the oldest or None."""
+    """What waits in the spool: batches, their bytes, received_at of the oldest or None.
+    ``journal``: whether this edge asks which of its batches the database has (shared/stored.py)."""
 
     at: int
     batches: int
     bytes: int
     oldest_at: int | None = None
     drained_batches: int = 0
+    journal: bool = False

@@ -81,6 +81,12 @@ SPOOL_SHARE_REFUSALS = Counter(
     "millrace_spool_share_refusals", "Requests refused because their site's share was used up"
 )
 DRAINED_BATCHES = Counter("millrace_drained_batches", "Batches moved from spool to primary")
+JOURNAL_KEPT_BATCHES = Gauge(
+    "millrace_journal_kept_batches", "Batches the database has, kept in the spool for a restore"
+)
+JOURNAL_RESENT_BATCHES = Counter(
+    "millrace_journal_resent_batches", "Batches sent again, because they were in neither place"
+)
 PRIMARY_HEALTHY = Gauge("millrace_drain_primary_healthy", "1 while the drain's probe succeeds")
 
 # --- writer ------------------------------------------------------------------------------------

@@ -8,7 +8,16 @@ that names its nearest neighbour. ``millrace settings`` prints the table that st
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 from msgspec import Meta
@@ -126,6 +135,13 @@ class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
     drain_share: Annotated[
         float, Meta(gt=0, le=1), _about("share of its time the drain may send", "0 to 1")
     ] = 0.5
+    edge_journal: Annotated[
+        Literal["on", "off"],
+        _about("on: a batch stays in the spool until the database has it, and a day longer"),
+    ] = "off"
+    edge_journal_keep_h: Annotated[
+        int, Meta(ge=0, le=48), _about("how long the journal keeps what the database has", "h")
+    ] = 24
 
 
 class WriterSettings(_Core, frozen=True, kw_only=True):

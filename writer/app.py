@@ -25,6 +25,7 @@ from writer.publish import Publisher
 from writer.quarantine import Quarantine
 from writer.session import Session
 from writer.store import Store
+from writer.stored_ranges import StoredRanges
 from writer.stream_watch import StreamWatch
 
 _REDIS_TIMEOUT_S = 5.0
@@ -93,6 +94,7 @@ class Writer:
         self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
         self.ledger = Ledger(self.session, self.redis)
         self.stream_watch = StreamWatch(self.redis)
+        self.stored_ranges = StoredRanges(self.session, self.redis, clock)
         self._keep_s = settings.writer_claim_after_s / 3
 
     def readiness(self) -> dict[str, object]:
@@ -119,6 +121,7 @@ class Writer:
                 beside.create_task(every(_POLL_S, "snapshot", self.publisher.publish)),
                 beside.create_task(every(_POLL_S, "streams", self._look_at_streams)),
                 beside.create_task(every(_POLL_S, "heartbeats", self.ledger.copy_heartbeats)),
+                beside.create_task(every(_POLL_S, "journals", self.stored_ranges.publish)),
                 beside.create_task(every(_LEDGER_S, "ledger", self.ledger.look_for_losses)),
             ]
             try:

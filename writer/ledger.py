@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared.heartbeat import DRAIN_FIELD, BootBeat, DrainBeat, redis_key
+from writer.database import Unavailable
 from writer.ledger_counts import site_digest
 from writer.ledger_fold import (
     Hole,
@@ -45,7 +46,8 @@ UPDATE edge SET retired_at = NULL WHERE edge = %s AND last_heard > retired_at RE
 _FINAL = """
 UPDATE boot b SET final_until = greatest(final_until, low_time)
 WHERE edge = %s AND final_until IS DISTINCT FROM low_time
-  AND (stored + void + aside + coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
+  AND (stored + void + aside + accepted
+    + coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
     WHERE s.edge = b.edge AND s.boot = b.boot AND s.seq <= b.low), '{}'))
     @> int8range(1, low + 1)
 """
@@ -105,7 +107,15 @@ class Ledger:
         for edge in edges:
             raw: Any = await self._redis.hgetall(redis_key(edge))
             if raw:
-                await self._session.run(partial(self._put, edge, raw))
+                await self._put_beats(edge, raw)
+
+    async def _put_beats(self, edge: str, raw: Mapping[bytes, bytes]) -> None:
+        try:
+            await self._session.run(partial(self._put, edge, raw))
+        except Unavailable:
+            # It may come back restored from a backup, without what it was told since.
+            self._counted.clear()
+            raise
 
     async def look_for_losses(self) -> None:
         """Fold what is settled, and hold every hole against its stream."""

@@ -2,10 +2,10 @@
 
 from edge.breaker import Breaker, Trouble
 from edge.clock import CaptureClock
-from edge.drain import SLICE_BYTES, slices
 from edge.limits import BURST_S, Rate, RateByKey
 from edge.origins import Origins
 from edge.request import captured_headers
+from edge.sending import SLICE_BYTES, slices
 from edge.spool import Entry
 
 
