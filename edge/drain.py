@@ -28,6 +28,7 @@ from edge.promise import PromiseWatch, WeakPromise, ask_promise, names
 from edge.proof import Proof
 from edge.sending import send, slices
 from edge.spool import AWAY, Extent, Spool, SpoolAway, SpoolGauges
+from edge.spool_watch import SpoolWatch
 from edge.state_folder import make_state_folder
 from shared import failpoints
 from shared.heartbeat import DRAIN_FIELD, DrainBeat, redis_key
@@ -78,6 +79,8 @@ class Drain:
         self._spool_state = SpoolState()
         self._prepared = asyncio.Event()
         self._moved = 0
+        moved = (lambda: self._moved) if self._journal is None else None
+        self._spool_watch = SpoolWatch(spooling, edge, moved, settings.drain_batches)
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """What it does side by side, each for ever."""
@@ -101,6 +104,7 @@ class Drain:
             "ready": self._spool_state.is_up,
             "primary_healthy": self.probe.healthy.is_set(),
             **({"weaker_promises": weak} if weak else {}),
+            **({"spool_stream": faults} if (faults := self._spool_watch.faults) else {}),
         }
 
     @property
@@ -159,6 +163,7 @@ class Drain:
         while True:
             # What it holds is drained all the same; whether it takes more is the workers' look-out.
             with suppress(*AWAY, ErrorReply, WeakPromise):
+                await self._spool_watch.look()
                 self._spool_promise.learn(await ask_promise(self._spooling))
             await asyncio.sleep(_BEAT_EVERY_S)
 

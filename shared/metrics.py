@@ -80,6 +80,11 @@ SPOOL_HEADROOM_SECONDS = Gauge(
 SPOOL_SHARE_REFUSALS = Counter(
     "millrace_spool_share_refusals", "Requests refused because their site's share was used up"
 )
+SPOOL_STREAM_FAULT = Gauge(
+    "millrace_spool_stream_fault",
+    "1 where the spool's stream is not whole, by what: shortened, went_back, ahead",
+    ["what"],
+)
 DRAINED_BATCHES = Counter("millrace_drained_batches", "Batches moved from spool to primary")
 JOURNAL_KEPT_BATCHES = Gauge(
     "millrace_journal_kept_batches", "Batches the database has, kept in the spool for a restore"
