@@ -222,10 +222,10 @@ async def _in_ledger(db: AsyncConnection, place: Place) -> Found:
     if events_in_it is not None:
         return Found.GONE if place.index < events_in_it else Found.UNKNOWN
     seq = literal(place.seq, type_=batch.c.seq.type)
-    sets = (boot.c.stored, boot.c.void, boot.c.lost)
+    sets = (boot.c.stored, boot.c.void, boot.c.lost, boot.c.accepted)
     holds = [numbers.op("@>", return_type=Boolean())(seq) for numbers in sets]
     row = (await db.execute(select(*holds).where(boot.c.boot == place.boot))).first()
     if row is None:
         return Found.UNKNOWN
-    answers = zip(row, (Found.GONE, Found.REFUSED, Found.LOST), strict=True)
+    answers = zip(row, (Found.GONE, Found.REFUSED, Found.LOST, Found.LOST), strict=True)
     return next((found for holds, found in answers if holds), Found.UNDER_WAY)

@@ -32,10 +32,10 @@ FROM edge e LEFT JOIN LATERAL (
     (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(b.lost) r) AS lost,
     (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(
       int8multirange(int8range(1, b.low + 1)) - b.stored - b.void - b.aside
-      - coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
+      - b.accepted - coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
           WHERE s.edge = b.edge AND s.boot = b.boot AND s.seq <= b.low), '{}')) r) AS missing
   FROM boot b WHERE b.edge = e.edge
-    AND (NOT b.ended OR NOT (b.stored + b.void) @> int8range(1, b.low + 1))
+    AND (NOT b.ended OR NOT (b.stored + b.void + b.accepted) @> int8range(1, b.low + 1))
 ) h ON true
 GROUP BY e.edge ORDER BY e.edge
 """
@@ -86,8 +86,9 @@ class HeldBack(msgspec.Struct, frozen=True):
 class EdgeCompleteness(msgspec.Struct, frozen=True):
     """``final_until``: nothing that this edge received before it is still to come.
     ``silent_since``: when it was last heard, if it is not live. ``in_flight_batches``: at the
-    primary, not yet stored. ``lost_batches``: acknowledged, and nowhere: they hold up until the
-    edge is retired. ``passed_boots``: workers that ended unseen, unheard for seven days."""
+    primary, not yet stored. ``lost_batches``: acknowledged, and nowhere: they hold up until
+    an operator accepts the loss, or retires the edge. ``passed_boots``: workers that ended unseen,
+    unheard for seven days."""
 
     edge: str
     state: State

@@ -1,5 +1,6 @@
 """The equation of the ledger: received = stored + duplicate + dropped + quarantined + in flight +
-spooled, and the numbers that are missing where it does not hold.
+spooled, and the numbers that are missing where it does not hold. A loss that an operator has
+accepted stands on the right side too, in a place of its own.
 
 It is read in the direction of flow: what the edges say, then the streams, then the database. So a
 batch on its way may be seen twice and is never overlooked; it counts once, by (boot, seq), where
@@ -20,11 +21,13 @@ from writer.ledger_fold import Ranges, read_asides
 from writer.stream import stream_key
 
 RECEIVED = "received"
+NOWHERE = "acknowledged, and nowhere"
 _TRIES = 5
 _PAGE = 500
 
 _TOLD = """
-SELECT boot, low, last_acked, counted_to, void FROM boot WHERE edge = %s
+SELECT boot, low, last_acked, counted_to, void, accepted, accepted_events FROM boot
+WHERE edge = %s
 """
 _TOLD_COUNTS = """
 SELECT boot, site, outcome, events FROM edge_count
@@ -41,12 +44,14 @@ Span = tuple[int, int]
 
 
 class Told(NamedTuple):
-    """What a boot said of itself in its last heartbeat."""
+    """What a boot said of itself in its last heartbeat, and what of it was accepted as lost."""
 
     low: int = 0
     last_acked: int = 0
     counted_to: int = 0
     void: Ranges = Ranges()
+    accepted: Ranges = Ranges()
+    accepted_events: int = 0
 
     def counts(self, seq: int) -> bool:
         """Whether the events of a number are among those that the boot has counted."""
@@ -73,7 +78,7 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class SiteSums(msgspec.Struct, frozen=True):
-    """Events of a site. ``under_way``: spooled, in flight, or set aside unopened."""
+    """Events of a site. ``under_way``: spooled, in flight, set aside unopened, or lost."""
 
     site: str
     received: int
@@ -96,6 +101,7 @@ class EdgeSums(msgspec.Struct, frozen=True):
     quarantined: int
     in_flight: int
     spooled: int
+    accepted_lost: int
     missing: tuple[Missing, ...]
     sites: tuple[SiteSums, ...]
 
@@ -112,6 +118,7 @@ class BootSums(NamedTuple):
     in_flight: int
     aside: int
     spooled: int
+    accepted_lost: int
     missing: tuple[Missing, ...]
 
 
@@ -153,13 +160,22 @@ def balance(
     beside = [*kept.batches.items(), *waiting.items(), *asides.items()]
     newer = kept.uncounted + sum(n for seq, n in beside if not told.counts(seq))
     found = kept.folded + sum(n for _, n in beside)
-    known = [*_spans(kept.stored), *_spans(told.void), *((seq, seq) for seq, _ in beside)]
+    known = [*spans(kept.stored), *spans(told.void), *((seq, seq) for seq, _ in beside)]
     held = gaps(known, told.low + 1, told.last_acked)
     rest = received + newer - found
-    missing = _missing(f"{boot:012x}", told, known, rest, held, kept)
+    accepted = _accepted(told, known, rest)
+    rest -= accepted
+    excused = [*known, *spans(told.accepted)]
+    missing = _missing(f"{boot:012x}", told, excused, rest, held, kept)
     spooled = max(rest, 0) if held else 0
     sums = (received + newer, sum(waiting.values()), sum(asides.values()))
-    return BootSums(*sums, spooled, tuple(missing))
+    return BootSums(*sums, spooled, accepted, tuple(missing))
+
+
+def _accepted(told: Told, known: list[Span], rest: int) -> int:
+    """Events of the accepted numbers that are still nowhere: one may have landed after all."""
+    still = any(gaps(known, first, last) for first, last in spans(told.accepted))
+    return min(max(rest, 0), told.accepted_events) if still else 0
 
 
 def gaps(known: Iterable[Span], first: int, last: int) -> list[Span]:
@@ -179,7 +195,7 @@ def _missing(
 ) -> Iterable[Missing]:
     nowhere = tuple(gaps(known, 1, told.low))
     if nowhere:
-        yield Missing(boot, nowhere, None if held else rest, "acknowledged, and nowhere")
+        yield Missing(boot, nowhere, None if held else rest, NOWHERE)
     elif rest < sum(last - first + 1 for first, last in held) or (rest and not held):
         yield Missing(boot, tuple(held), rest, "the edge counted other events than are there")
     stored = kept.folded + sum(kept.batches.values())
@@ -194,10 +210,11 @@ def _is_stored(kept: Kept, seq: int) -> bool:
 
 def _is_ahead(stored: Ranges, told: Told) -> bool:
     """Whether something was folded since the boot was looked at: what was told is too old then."""
-    return any(last > told.low for _, last in _spans(stored))
+    return any(last > told.low for _, last in spans(stored))
 
 
-def _spans(ranges: Ranges) -> list[Span]:
+def spans(ranges: Ranges) -> list[Span]:
+    """Ranges as (first, last)."""
     return [(part.lower or 0, (part.upper or 0) - 1) for part in ranges]
 
 
@@ -277,6 +294,7 @@ def _sum_up(
         quarantined=ours[QUARANTINED] + sum(boot.aside for boot in boots),
         in_flight=sum(boot.in_flight for boot in boots),
         spooled=sum(boot.spooled for boot in boots),
+        accepted_lost=sum(boot.accepted_lost for boot in boots),
         missing=tuple(one for boot in boots for one in boot.missing),
         sites=tuple(_sum_site(site, counted, outcomes) for site in sites),
     )

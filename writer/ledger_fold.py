@@ -48,18 +48,20 @@ RETURNING s.batches
 HOLES = """
 SELECT edge, boot, low, lost, holes FROM (
   SELECT edge, boot, low, lost, int8multirange(int8range(1, low + 1)) - stored - void - aside
-    - coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
+    - accepted - coalesce((SELECT range_agg(int8range(seq, seq + 1)) FROM batch s
         WHERE s.edge = b.edge AND s.boot = b.boot AND s.seq <= b.low), '{}') AS holes
-  FROM boot b WHERE lost <> '{}' OR NOT (stored + void + aside) @> int8range(1, low + 1)
+  FROM boot b WHERE lost <> '{}' OR NOT (stored + void + aside + accepted)
+    @> int8range(1, low + 1)
 ) found WHERE lost <> '{}' OR NOT isempty(holes)
 """
-"""Every boot with numbers at or below ``low`` that are neither stored, void nor set aside."""
+"""Every boot with numbers at or below ``low`` that are neither stored, void, set aside nor
+accepted as lost."""
 _ENTRIES_ASIDE = "SELECT sealed FROM quarantine WHERE edge = %s AND digest IS NOT NULL"
 _PUT_ASIDE = """
 UPDATE boot SET aside = aside + %s::int8multirange WHERE edge = %s AND boot = %s
 """
 _COMPARE_LOST = """
-SELECT %s::int8multirange - aside, lost FROM boot WHERE edge = %s AND boot = %s
+SELECT %s::int8multirange - aside - accepted, lost FROM boot WHERE edge = %s AND boot = %s
 """
 _PUT_LOST = "UPDATE boot SET lost = %s::int8multirange WHERE edge = %s AND boot = %s"
 

@@ -237,7 +237,38 @@ boot = Table(
         comment="acknowledged numbers that are nowhere",
     ),
     Column("final_until", Instant, comment="all that it received before is stored"),
+    Column(
+        "accepted",
+        INT8MULTIRANGE,
+        nullable=False,
+        server_default=NO_RANGES,
+        comment="lost numbers that an operator has looked into",
+    ),
+    Column(
+        "accepted_events",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="events of the batches in accepted",
+    ),
     comment="one worker start of an edge",
+)
+
+accepted_loss = Table(
+    "accepted_loss",
+    metadata,
+    Column("loss_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("edge", Text, nullable=False),
+    Column("boot", BigInteger, nullable=False),
+    Column("numbers", INT8MULTIRANGE, nullable=False),
+    Column("batches", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("accepted_at", Instant, nullable=False, server_default=NOW),
+    Column("accepted_by", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    comment="what was lost for ever, received between since and until, and who said so",
 )
 
 ledger_count = Table(

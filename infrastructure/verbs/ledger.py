@@ -1,12 +1,18 @@
 """`millrace ledger`: whether everything that was acknowledged is accounted for."""
 
+import getpass
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 import msgspec
 import psycopg
+from psycopg import Connection
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
 from redis import Redis
 from redis.exceptions import RedisError
 from rich.console import Console
@@ -15,32 +21,92 @@ from rich.table import Table
 from infrastructure.local.running import use_running
 from infrastructure.problem import Problem
 from shared.settings import JobsSettings, load
-from writer.ledger_equation import EdgeSums, Missing, SiteSums, read_edge
+from writer.accepted import AcceptedLoss, accept_loss, read_accepted
+from writer.ledger_equation import NOWHERE, EdgeSums, Missing, SiteSums, read_edge, spans
+from writer.ledger_fold import numbers_of
 
 _TIMEOUT_S = 30
 _EDGES = "SELECT edge FROM edge WHERE %s::text IS NULL OR edge = %s ORDER BY edge"
 _COLUMNS = ("received", "stored", "duplicate", "dropped", "quarantined")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--edge", help="Only this edge.")
-def command(as_json: bool, edge: str | None) -> None:
+@click.pass_context
+def command(context: click.Context, as_json: bool, edge: str | None) -> None:
     """received = stored + duplicate + dropped + quarantined + in flight + spooled.
 
-    By edge and by site, in events. Exits 1 when it does not hold, and names what is missing.
+    By edge and by site, in events. Exits 1 when it does not hold, and names what is missing. A
+    loss that was accepted has a column of its own.
     """
-    found = _read(edge)
+    if context.invoked_subcommand is None:
+        _account(as_json, edge)
+
+
+@command.command()
+@click.argument("edge")
+@click.argument("boot")
+@click.option("--by", default=getpass.getuser, help="Who accepts it (your login, if not said).")
+@click.option("--note", default="", help="What was found out.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accept(edge: str, boot: str, by: str, note: str, yes: bool) -> None:
+    """Accept what BOOT of EDGE has lost, once you have looked into it.
+
+    The batches are gone for ever: nothing is waited for any more, the alert goes quiet, and who
+    accepted it is kept. Save the edge's spool and state folder first.
+    """
+    with _connected() as (connection, redis):
+        missing = _lost(connection, redis, edge, boot)
+        click.echo(_sentence(edge, missing))
+        if not yes:
+            click.confirm("Accept that they are lost for ever?", abort=True)
+        numbers = Multirange([Range(first, last + 1) for first, last in missing.numbers])
+        events = missing.events or 0
+        loss = accept_loss(connection, edge, int(boot, 16), numbers, events, by, note)
+    if loss is None:
+        raise Problem("The ledger has not judged exactly these numbers: try again in a minute.")
+    click.echo(_accepted_sentence(loss))
+
+
+def _lost(connection: Connection[Any], redis: Redis, edge: str, boot: str) -> Missing:
+    if not connection.execute(_EDGES, (edge, edge)).fetchall():
+        raise Problem(f"There is no edge {edge}: `edge list` shows them all.")
+    for one in read_edge(connection, redis, edge).missing:
+        if (one.boot, one.why) == (boot, NOWHERE):
+            if one.events is None:
+                raise Problem(
+                    f"Boot {boot} still holds other batches, so that the events of the lost ones "
+                    "cannot be told: wait until it has handed them over, or has ended."
+                )
+            return one
+    raise Problem(f"Nothing of boot {boot} of edge {edge} is lost: `ledger` shows what is.")
+
+
+def _account(as_json: bool, edge: str | None) -> None:
+    found, losses = _read(edge)
     holds = all(sums.holds for sums in found)
     if as_json:
-        click.echo(msgspec.json.encode({"holds": holds, "edges": [_plain(e) for e in found]}))
+        edges, accepted = [_plain(e) for e in found], [_plain_loss(loss) for loss in losses]
+        shown = {"holds": holds, "edges": edges, "accepted_losses": accepted}
+        click.echo(msgspec.json.encode(shown))
     else:
-        _show(found, holds)
+        _show(found, losses, holds)
     if not holds:
         raise click.exceptions.Exit(1)
 
 
-def _read(edge: str | None) -> list[EdgeSums]:
+def _read(edge: str | None) -> tuple[list[EdgeSums], list[AcceptedLoss]]:
+    with _connected() as (connection, redis):
+        names = [name for (name,) in connection.execute(_EDGES, (edge, edge))]
+        if edge is not None and not names:
+            raise Problem(f"There is no edge {edge}: `edge list` shows them all.")
+        sums = [read_edge(connection, redis, name) for name in names]
+        return sums, [loss for name in names for loss in read_accepted(connection, name)]
+
+
+@contextmanager
+def _connected() -> Iterator[tuple[Connection[Any], Redis]]:
     use_running()
     settings = load(JobsSettings, os.environ)
     try:
@@ -48,10 +114,7 @@ def _read(edge: str | None) -> list[EdgeSums]:
             psycopg.connect(settings.postgres_url, autocommit=True) as connection,
             Redis.from_url(settings.primary_url, socket_timeout=_TIMEOUT_S) as redis,
         ):
-            names = [name for (name,) in connection.execute(_EDGES, (edge, edge))]
-            if edge is not None and not names:
-                raise Problem(f"There is no edge {edge}: `edge list` shows them all.")
-            return [read_edge(connection, redis, name) for name in names]
+            yield connection, redis
     except psycopg.Error as error:
         raise Problem(
             "The database of MILLRACE_POSTGRES_URL does not answer: start it, mend the URL, "
@@ -68,14 +131,22 @@ def _plain(sums: EdgeSums) -> dict[str, Any]:
     return {**msgspec.to_builtins(sums), "holds": sums.holds}
 
 
-def _show(found: list[EdgeSums], holds: bool) -> None:
+def _plain_loss(loss: AcceptedLoss) -> dict[str, Any]:
+    numbers = [list(span) for span in spans(loss.numbers)]
+    return {**loss._asdict(), "boot": f"{loss.boot:012x}", "numbers": numbers}
+
+
+def _show(found: list[EdgeSums], losses: list[AcceptedLoss], holds: bool) -> None:
     console = Console()
-    console.print(_table("edge", [*_COLUMNS, "in flight", "spooled", "heard"], map(_edge, found)))
+    names = [*_COLUMNS, "in flight", "spooled", "accepted loss", "heard"]
+    console.print(_table("edge", names, map(_edge, found)))
     sites = [(sums.edge, *_site(site)) for sums in found for site in sums.sites]
     console.print(_table("edge", ["site", *_COLUMNS, "under way"], sites))
     for sums in found:
         for one in sums.missing:
             console.print(_sentence(sums.edge, one), markup=False, soft_wrap=True)
+    for loss in losses:
+        console.print(_accepted_sentence(loss), markup=False, soft_wrap=True)
     console.print("The equation holds." if holds else "The equation does not hold.")
 
 
@@ -88,7 +159,8 @@ def _table(first: str, names: list[str], rows: Iterable[tuple[str, ...]]) -> Tab
 
 def _edge(sums: EdgeSums) -> tuple[str, ...]:
     heard = sums.last_heard or "never"
-    return (sums.edge, *_cells(sums), str(sums.in_flight), str(sums.spooled), heard)
+    under_way = (sums.in_flight, sums.spooled, sums.accepted_lost)
+    return (sums.edge, *_cells(sums), *map(str, under_way), heard)
 
 
 def _site(sums: SiteSums) -> tuple[str, ...]:
@@ -107,3 +179,16 @@ def _sentence(edge: str, one: Missing) -> str:
     )
     events = "" if one.events is None else f" ({one.events} events)"
     return f"{edge}, boot {one.boot}, numbers {numbers or 'all'}{events}: {one.why}"
+
+
+def _accepted_sentence(loss: AcceptedLoss) -> str:
+    note = f": {loss.note}" if loss.note else ""
+    return (
+        f"{loss.edge}, boot {loss.boot:012x}, numbers {numbers_of(loss.numbers)} ({loss.events} "
+        f"events, received between {_time(loss.since)} and {_time(loss.until)}): lost, accepted on "
+        f"{_time(loss.accepted_at)} by {loss.accepted_by}{note}"
+    )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -2,93 +2,29 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import anyio
-import msgspec
-import psycopg
 import pytest
 from click.testing import CliRunner
-from redis import Redis
 
 from infrastructure.cli import cli
-from shared.heartbeat import BootBeat, redis_key
 from shared.keys import new_seal_key, read_private_keys
-from shared.redis_connection import connect
+from tests.integration.ledger_world import World, made_world
 from tests.writer_world import (
     NOON,
     SEAL_KEY,
     FakeEdge,
-    Pipe,
     client_id,
     envelope,
-    put_edge,
     put_site,
 )
 from writer.held import discard, find_held
-from writer.ledger import Ledger
-from writer.ledger_equation import EdgeSums, read_edge
+from writer.ledger_equation import EdgeSums
 from writer.ledger_fold import fold_batches
-from writer.prepare import Entry
 from writer.replay import Became, Replay
-from writer.session import Session
 from writer.stream import stream_key
 
 pytestmark = pytest.mark.anyio
-
-
-class World:
-    """One edge whose heartbeats, stream and stored batches a test moves by hand."""
-
-    def __init__(
-        self, database: str, redis: Redis, ledger: Ledger, db: psycopg.Connection[Any]
-    ) -> None:
-        put_site(database)
-        put_edge(database)
-        self.database = database
-        self.pipe = Pipe(database)
-        self.redis = redis
-        self.ledger = ledger
-        self.db = db
-        self.edge = FakeEdge(boot=0xABC)
-        self.received = 0
-
-    def acknowledge(self, events: int = 1, **fields: Any) -> Entry:
-        """One batch that the edge has stored durably somewhere."""
-        self.received += events
-        return self.edge.entry([envelope(**fields) for _ in range(events)])
-
-    def send(self, entry: Entry) -> Any:
-        """Into the primary's stream; returns the id there."""
-        fields: dict[Any, Any] = dict(entry.fields)
-        return self.redis.xadd(stream_key("e1"), fields)
-
-    async def tell(self, low: int, **more: Any) -> None:
-        """A heartbeat, copied at once."""
-        counts = {"example.com": {"received": self.received, "dropped:dnt": 2}}
-        told = {"last_acked": self.edge.seq, "counted_to": self.edge.seq, "counts": counts, **more}
-        raw = msgspec.msgpack.encode(BootBeat(at=NOON, low=low, low_time=NOON, **told))
-        self.redis.hset(redis_key("e1"), f"{self.edge.boot:012x}", raw)
-        await self.ledger.copy_heartbeats()
-
-    def sums(self) -> EdgeSums:
-        return read_edge(self.db, self.redis, "e1")
-
-
-@asynccontextmanager
-async def made_world(database: str, primary: str) -> AsyncIterator[World]:
-    session, beats = Session(database, "test"), connect(primary, 5)
-    with (
-        Redis.from_url(primary) as redis,
-        psycopg.connect(database, autocommit=True) as db,
-    ):
-        world = World(database, redis, Ledger(session, beats), db)
-        yield world
-        world.pipe.close()
-    await beats.aclose()
-    await anyio.to_thread.run_sync(session.close)
 
 
 @pytest.fixture
