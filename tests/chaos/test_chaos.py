@@ -7,7 +7,7 @@ import sys
 from api.query.vocabulary import DIMENSIONS
 from infrastructure.local.folders import CHECKOUT
 
-SEED = 1
+SEED = 20
 MINUTES = 0.35
 WITHIN_S = 600.0
 
@@ -15,7 +15,7 @@ WITHIN_S = 600.0
 def test_random_faults_leave_no_trace() -> None:
     # A process of its own: what it mounts is nobody else's.
     ran = subprocess.run(
-        [sys.executable, "-P", "-m", "tests.chaos", "--minutes", str(MINUTES), "--seed", str(SEED)],
+        [sys.executable, "-m", "tests.chaos", "--minutes", str(MINUTES), "--seed", str(SEED)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
