@@ -20,6 +20,7 @@ MODULES = {
     "drain_vs_live": "drain_vs_live",
     "ambiguous_duplicates": "ambiguous",
     "backlog_restart_s": "backlog_restart",
+    "fairness_p99_ratio": "fairness",
     "tracker_core_bytes": "tracker_bytes",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""
