@@ -4,7 +4,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -45,11 +45,13 @@ class Entry(NamedTuple):
 
 
 class Room(NamedTuple):
-    """``bound``: most bytes that it may hold. ``free``: those it can still take, 0 when full."""
+    """``bound``: most bytes that it may hold. ``free``: those it can still take, 0 when full.
+    ``disk``: what is free there, if that can be seen."""
 
     bound: int
     used: int
     free: int
+    disk: int | None = None
 
 
 async def measure_room(redis: Redis, max_bytes: int) -> Room:
@@ -63,7 +65,7 @@ async def measure_room(redis: Redis, max_bytes: int) -> Room:
     disk = await _disk_free(redis)
     if disk is not None:
         free = min(free, disk - bound // _DISK_RESERVE)
-    return Room(bound, used, max(0, free))
+    return Room(bound, used, max(0, free), disk)
 
 
 async def _disk_free(redis: Redis) -> int | None:
@@ -131,7 +133,20 @@ class Spool:
         with told_apart():
             batches = int(await self._redis.xlen(self._stream))
             room = await measure_room(self._redis, self._max_bytes)
+            if room.free == 0 and room.disk is not None:
+                await self._shrink_file(room.used, room.disk)
         return Extent(batches, room.used, room.free, await self._oldest_at())
+
+    async def _shrink_file(self, used: int, disk: int) -> None:
+        """Redis rewrites its file when that has doubled; on a small disk it may never come to it,
+        and would stay full of what was deleted long ago."""
+        file = await self._redis.info("persistence")
+        if file["aof_rewrite_in_progress"] or int(file.get("aof_current_size", 0)) < 2 * used:
+            return
+        if disk > used:
+            _log.warning("the spool's disk is short: its file is rewritten")
+            with suppress(ResponseError):
+                await self._redis.bgrewriteaof()
 
     async def _configure(self, name: str, value: str | int) -> None:
         try:

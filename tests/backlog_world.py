@@ -1,6 +1,7 @@
 """The whole product with a large backlog in its spool, and what starting on that takes."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -39,15 +40,17 @@ class Restart(NamedTuple):
 
 
 class Backlog:
-    """``events`` of them, in batches of 500, as an edge that has ended left them in its spool."""
+    """``events`` of them, in batches of 500, as an edge that has ended left them in its spool;
+    each with so many characters that do not compress."""
 
-    def __init__(self, product: Product, events: int) -> None:
+    def __init__(self, product: Product, events: int, noise: int = 0) -> None:
         assert isinstance(product.stack.spool, RedisServer)
         assert isinstance(product.stack.primary, RedisServer)
         self.product = product
         self.spool = product.stack.spool
         self.primary = product.stack.primary
         self.events = events
+        self.noise = noise
         self.accepted = 0
         put_site(product.postgres_url, SITE)
         # From now on the edge knows the site, and what it has accepted is counted.
@@ -127,13 +130,19 @@ class Backlog:
         edge = FakeEdge(EDGE, seal_key=Path(seal_key).read_text().strip())
         for number in range(self.events // A_BATCH):
             at = system_clock() + number
-            envelopes = [_envelope(at, first) for first in range(0, A_BATCH, ARRAY)]
+            envelopes = [_envelope(at, first, self.noise) for first in range(0, A_BATCH, ARRAY)]
             yield dict(edge.entry(envelopes, A_BATCH).fields)
 
 
-def _envelope(received_at: int, first: int) -> Envelope:
+def _envelope(received_at: int, first: int, noise: int) -> Envelope:
     events = [
-        {"site": SITE, "url": f"https://{SITE}/page-{n}", "id": str(uuid4()), "title": f"Page {n}"}
+        {
+            "site": SITE,
+            "url": f"https://{SITE}/page-{n}",
+            "id": str(uuid4()),
+            "title": f"Page {n}",
+            "props": {"noise": os.urandom(noise // 2).hex()},
+        }
         for n in range(ARRAY)
     ]
     body, headers = json.dumps(events).encode(), Headers(user_agent=CHROME)

@@ -10,7 +10,7 @@ MOST_MB = {"edge": 300, "drain": 150, "writer": 600}
 def test_a_restart_on_a_large_backlog_accepts_as_soon_as_on_an_empty_spool(
     millrace: Product,
 ) -> None:
-    backlog = Backlog(millrace, EVENTS)
+    backlog = Backlog(millrace, EVENTS, noise=900)
     millrace.services["edge"].stop()
     empty_s = backlog.seconds_until_accepting()
     backlog.put()
