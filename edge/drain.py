@@ -23,6 +23,7 @@ from edge.journal_drain import JournalDrain
 from edge.journal_notes import NoteBook
 from edge.journal_spool import BLOCK_MS
 from edge.link import ErrorReply
+from edge.pace import Pace
 from edge.probe import Probe
 from edge.promise import PromiseWatch, WeakPromise, ask_promise, names
 from edge.proof import Proof
@@ -79,6 +80,7 @@ class Drain:
         self._spool_state = SpoolState()
         self._prepared = asyncio.Event()
         self._moved = 0
+        self._pace = Pace(settings.drain_bytes_per_s, settings.drain_share)
         moved = (lambda: self._moved) if self._journal is None else None
         self._spool_watch = SpoolWatch(spooling, edge, moved, settings.drain_batches)
 
@@ -115,7 +117,7 @@ class Drain:
     async def move(self) -> int:
         """Move the oldest entries; how many there were. Raises what AWAY names."""
         entries = await self.spool.read_oldest(self._settings.drain_batches)
-        for part in slices(entries):
+        for part in slices(entries, self._pace.slice_bytes):
             began = time.monotonic()
             await send(self._primary, self._stream, part, prove=self.probe.promise.by_proof)
             failpoints.reach("drained")
@@ -123,7 +125,8 @@ class Drain:
             failpoints.reach("trimmed")
             self._moved += len(part)
             DRAINED_BATCHES.inc(len(part))
-            await self._give_way(time.monotonic() - began)
+            size = sum(entry.size for entry in part)
+            await asyncio.sleep(self._pace.rest_s(size, time.monotonic() - began))
         return len(entries)
 
     async def beat(self) -> None:
@@ -133,6 +136,9 @@ class Drain:
         if not self.probe.healthy.is_set():
             return
         await self._clock.measure(self._core)
+        began = time.monotonic()
+        await self._core.ping()
+        self._pace.saw_round_trip(time.monotonic() - began)
         now, edge = self._clock.now(), self._settings.edge_name
         beat = DrainBeat(
             now,

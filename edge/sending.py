@@ -13,12 +13,12 @@ SLICE_BYTES = 1024 * 1024
 _FSYNC_WITHIN_MS = 2_000
 
 
-def slices(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """The entries in order, some SLICE_BYTES at a time, at least one."""
+def slices(entries: Sequence[Entry], most_bytes: int = SLICE_BYTES) -> Iterator[list[Entry]]:
+    """The entries in order, some ``most_bytes`` at a time, at least one."""
     part: list[Entry] = []
     size = 0
     for entry in entries:
-        if part and size + entry.size > SLICE_BYTES:
+        if part and size + entry.size > most_bytes:
             yield part
             part, size = [], 0
         part.append(entry)

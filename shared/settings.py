@@ -132,6 +132,9 @@ class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
         Seconds, _about("the drain starts over after so long without progress", "s")
     ] = 30.0
     drain_batches: Annotated[Positive, _about("batches the drain sends at a time")] = 64
+    drain_bytes_per_s: Annotated[
+        Positive, _about("most the drain sends, so that live beacons do not wait for it", "bytes/s")
+    ] = 2_000_000
     drain_share: Annotated[
         float, Meta(gt=0, le=1), _about("share of its time the drain may send", "0 to 1")
     ] = 0.5

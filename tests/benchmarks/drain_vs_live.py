@@ -105,16 +105,16 @@ def _watch_drain(outage: Outage) -> Work:
     """Let it go on, from its first batch for SECONDS or until nothing is left."""
     there = _waiting(outage)
     outage.drain.send_signal(signal.SIGCONT)
-    while outage.spooled() == len(there):
-        time.sleep(_LOOK_S)
+    wait_for(lambda: outage.spooled() < len(there))
     began = time.monotonic_ns()
-    before = sum(_waiting(outage).values())
+    before = _waiting(outage)
     while time.monotonic_ns() < began + SECONDS * 1e9 and outage.spooled():
         time.sleep(_LOOK_S)
     ended = time.monotonic_ns()
     outage.drain.send_signal(signal.SIGSTOP)
-    moved = before - sum(_waiting(outage).values())
+    after = _waiting(outage)
     outage.drain.send_signal(signal.SIGCONT)
+    moved = sum(events for number, events in before.items() if number not in after)
     return Work(moved, began, ended)
 
 
