@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ from infrastructure.local.server import (
     Server,
 )
 from infrastructure.local.server_programs import ServerPrograms, server_programs
+from infrastructure.problem import Problem
 
 SPOOL_MAX_BYTES = 2 * 1024**3
 
@@ -81,6 +83,20 @@ class LocalStack:
         except BaseException:
             self.close()
             raise
+
+    def start_ended(self) -> list[str]:
+        """Start again what has ended by itself, as a Redis does on a full disk; the names of those
+        that run again. One that cannot start is left for the next time."""
+        started = []
+        for name, server in self._named():
+            if not server.running:
+                with suppress(Problem, OSError):
+                    server.start()
+                    started.append(name)
+        return started
+
+    def _named(self) -> list[tuple[str, Server]]:
+        return [("database", self.postgres), ("primary", self.primary), ("spool", self.spool)]
 
     def close(self) -> None:
         for server in (self.primary, self.spool, self.postgres):

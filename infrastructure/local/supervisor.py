@@ -50,6 +50,8 @@ def given_settings() -> dict[str, str]:
 
 def _keep_running(product: Product) -> None:
     while True:
+        for name in product.stack.start_ended():
+            print(f"The {name} had ended and was started again.", flush=True)
         for service in product.services.start_ended():
             print(f"The {service.name} had ended and was started again.", flush=True)
         time.sleep(_LOOK_EVERY_S)

@@ -17,7 +17,7 @@ from infrastructure.local.folders import CHECKOUT
 from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.redis_server import RedisServer
-from infrastructure.local.server import GivenServer
+from infrastructure.local.server import POSTGRES_SETTING, GivenServer
 from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
 from infrastructure.problem import Problem
 
@@ -43,6 +43,35 @@ def test_both_redis_fsync_before_they_answer_and_evict_nothing(stack: LocalStack
         assert settings["appendonly"] == "yes"
         assert settings["appendfsync"] == "always"
         assert settings["maxmemory-policy"] == "noeviction"
+
+
+def test_a_server_that_ended_by_itself_is_started_again(
+    redis_server: Callable[[], RedisServer], stack: LocalStack
+) -> None:
+    spool = redis_server()
+    ours = LocalStack(
+        stack.primary, spool, GivenServer(stack.postgres_url, "MILLRACE_POSTGRES_URL")
+    )
+    assert ours.start_ended() == []
+    spool.kill()
+    assert ours.start_ended() == ["spool"]
+    assert spool.running
+
+
+def test_a_server_that_cannot_start_is_left_for_the_next_time(
+    redis_server: Callable[[], RedisServer], stack: LocalStack
+) -> None:
+    spool = redis_server()
+    ours = LocalStack(
+        stack.primary, spool, GivenServer(stack.postgres_url, "MILLRACE_POSTGRES_URL")
+    )
+    spool.kill()
+    (manifest,) = spool.folder.rglob("*.manifest")
+    kept = manifest.read_bytes()
+    manifest.write_bytes(b"no manifest")
+    assert ours.start_ended() == []
+    manifest.write_bytes(kept)
+    assert ours.start_ended() == ["spool"]
 
 
 def test_a_killed_redis_still_has_what_it_acknowledged(
