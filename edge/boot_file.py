@@ -59,22 +59,46 @@ class BootFile:
 
     def __init__(self, folder: Path, boot: int) -> None:
         self.path = folder / f"{boot:012x}{_SUFFIX}"
+        self._file: BinaryIO | None = None
+        self._map = mmap.mmap(-1, _SIZE)
+        _HEAD.pack_into(self._map, 0, _MAGIC, os.getpid(), 0, Place.NOWHERE, 0, 0, 0, 0)
+        self._said = False
+        self.make()
+
+    def make(self) -> None:
+        """Have it on the disk, if it is not there yet; without one, as on a full disk, the worker
+        serves all the same. To be called again until then."""
+        if self._file is not None:
+            return
+        try:
+            self._file, made = self._make()
+        except OSError as error:
+            if not self._said:
+                _log.error("no boot file can be made (%s): serving without one", error.strerror)
+            self._said = True
+            return
+        self._map.close()
+        self._map = made
+
+    def _make(self) -> tuple[BinaryIO, mmap.mmap]:
         # Locked before it has its name, lest the drain finds it unlocked and takes it for dead.
         forming = self.path.with_suffix(".forming")
-        self._file: BinaryIO | None = None
+        file = None
         try:
-            self._file = _room_for(forming)
-            self._map = mmap.mmap(self._file.fileno(), _SIZE)
-        except OSError as error:
-            _log.error("no boot file can be made (%s): serving without one", error.strerror)
-            forming.unlink(missing_ok=True)
-            self._map = mmap.mmap(-1, _SIZE)
-        _HEAD.pack_into(self._map, 0, _MAGIC, os.getpid(), 0, Place.NOWHERE, 0, 0, 0, 0)
-        if self._file is not None:
+            file = _room_for(forming)
+            made = mmap.mmap(file.fileno(), _SIZE)
+            made[:] = self._map[:]
             # Once on the disk: a boot whose file a power cut takes is closed by nobody.
-            self._map.flush()
+            made.flush()
             forming.rename(self.path)
-            _sync_folder(folder)
+            _sync_folder(self.path.parent)
+        except OSError:
+            for path in (forming, self.path):
+                path.unlink(missing_ok=True)
+            if file is not None:
+                file.close()
+            raise
+        return file, made
 
     def write_acked(self, seq: int) -> None:
         """The highest number acknowledged."""

@@ -46,6 +46,7 @@ class Heartbeat:
         """To this host: boot file and metrics."""
         await self._router.check_spool()
         self.show_place()
+        self._boot_file.make()
         self._boot_file.write_weak(*self._router.weak)
         self._tally.publish()
         EDGE_BODY_BYTES.set(self._memory.held)

@@ -75,6 +75,24 @@ def test_a_boot_file_tells_what_its_worker_wrote_and_that_it_lives(tmp_path: Pat
     assert [alive for _, alive, _ in read_boots(tmp_path)] == [False]
 
 
+def test_a_worker_without_room_for_its_file_goes_on_and_makes_it_when_there_is(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "state"
+    file = BootFile(folder, 7)
+    file.write_acked(41)
+    file.write_voids(((3, 4),))
+    file.make()
+    folder.mkdir()
+    file.make()
+    file.write_place(Place.PRIMARY)
+    ((_, alive, record),) = read_boots(folder)
+    assert (alive, record.last_acked, record.voids) == (True, 41, ((3, 4),))
+    assert record.place is Place.PRIMARY
+    file.remove()
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("content", [b"", b"junk" * 100])
 def test_a_damaged_boot_file_is_passed_over(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "000000000001.boot").write_bytes(content)
