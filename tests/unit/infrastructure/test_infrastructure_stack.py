@@ -49,9 +49,7 @@ def test_a_server_that_ended_by_itself_is_started_again(
     redis_server: Callable[[], RedisServer], stack: LocalStack
 ) -> None:
     spool = redis_server()
-    ours = LocalStack(
-        stack.primary, spool, GivenServer(stack.postgres_url, "MILLRACE_POSTGRES_URL")
-    )
+    ours = LocalStack(stack.primary, spool, GivenServer(stack.postgres_url, POSTGRES_SETTING))
     assert ours.start_ended() == []
     spool.kill()
     assert ours.start_ended() == ["spool"]
@@ -62,9 +60,7 @@ def test_a_server_that_cannot_start_is_left_for_the_next_time(
     redis_server: Callable[[], RedisServer], stack: LocalStack
 ) -> None:
     spool = redis_server()
-    ours = LocalStack(
-        stack.primary, spool, GivenServer(stack.postgres_url, "MILLRACE_POSTGRES_URL")
-    )
+    ours = LocalStack(stack.primary, spool, GivenServer(stack.postgres_url, POSTGRES_SETTING))
     spool.kill()
     (manifest,) = spool.folder.rglob("*.manifest")
     kept = manifest.read_bytes()
