@@ -45,6 +45,11 @@ _CHANGES = {
 
 def run(context: Context) -> list[Figure]:
     """Figures that must be FORCED, 0, 0 and 0."""
+    return swallow(context, FORCED, SECONDS)
+
+
+def swallow(context: Context, forced: int, seconds: float) -> list[Figure]:
+    """The same of any number; ``seconds``: how long to send at a time, until that is reached."""
     primary = context.stack.primary
     assert isinstance(primary, RedisServer)
     proxy = SwallowingProxy(primary.port)
@@ -53,15 +58,15 @@ def run(context: Context) -> list[Figure]:
         url = primary.url.replace(f":{primary.port}/", f":{proxy.port}/")
         with _product(context, url) as product:
             asyncio.run(_put_site(product))
-            acknowledged = _load(context, product, proxy)
+            acknowledged = _load(context, product, proxy, forced, seconds)
             _wait_until_arrived(product, len(acknowledged))
             stored = _stored(product)
             repeated = _repeated(product)
     receipts = {each.receipt for each in acknowledged}
     detail = {"acknowledged": len(receipts), "batches_known_by_the_ledger": repeated}
     return [
-        exact("ambiguous_forced", proxy.swallowed, "", **detail),
-        exact("ambiguous_duplicates", sum(stored.values()) - len(stored), ""),
+        exact("ambiguous_duplicates", sum(stored.values()) - len(stored), "", **detail),
+        exact("ambiguous_forced", proxy.swallowed, ""),
         exact("ambiguous_lost", len(receipts - stored.keys()), ""),
         exact("ambiguous_invented", len(stored.keys() - receipts), ""),
     ]
@@ -83,19 +88,21 @@ async def _put_site(product: Product) -> None:
     await asyncio.sleep(5)
 
 
-def _load(context: Context, product: Product, proxy: SwallowingProxy) -> list[Beacon]:
-    """What was acknowledged, until FORCED replies were swallowed."""
+def _load(
+    context: Context, product: Product, proxy: SwallowingProxy, forced: int, seconds: float
+) -> list[Beacon]:
+    """What was acknowledged, until so many replies were swallowed."""
     port = urlsplit(product.edge_url).port
     assert port is not None
     sent: list[Beacon] = []
     for _ in range(_MOST_RUNS):
-        with TimedLoad(port, WORKERS, RATE, SECONDS) as load:
-            proxy.wanted = FORCED
+        with TimedLoad(port, WORKERS, RATE, seconds) as load:
+            proxy.wanted = forced
             sent += load.finish()
             proxy.wanted = 0
         sent += load.before
         context.say(f"  {proxy.swallowed} replies swallowed, {len(sent)} beacons sent")
-        if proxy.swallowed >= FORCED:
+        if proxy.swallowed >= forced:
             return [each for each in sent if each.status == 202]
     raise RuntimeError(f"only {proxy.swallowed} replies could be swallowed")
 
