@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from edge.boot import read_entry_id
 from shared.stored import StoredBoot
 
 EntryId = tuple[int, int]
@@ -159,11 +158,6 @@ def after(entry_id: EntryId) -> EntryId:
 def show_id(entry_id: EntryId) -> bytes:
     """As Redis writes it."""
     return b"%d-%d" % entry_id
-
-
-def parse_id(text: bytes | None, default: EntryId | None) -> EntryId | None:
-    """As it was written down, or the default where it was not."""
-    return default if text is None else read_entry_id(text)
 
 
 def has(stored: Stored, boot: int, seq: int) -> bool:

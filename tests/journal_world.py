@@ -23,6 +23,7 @@ from shared.receipt import place
 from tests.edge_processes import ROOT, EdgeProcesses, edge_processes, wait_for
 from tests.edge_under_test import SEAL_KEY, SIGNING_KEY, SITE
 from tests.writer_world import put_edge, put_site, rows, standing
+from writer.ledger_equation import read_edge
 
 EDGE, STREAM = "test", "ingest:test"
 _AOF = "appendonlydir"
@@ -118,6 +119,20 @@ class JournalWorld:
         """What the ledger calls lost."""
         return rows(self.database, "select boot, lost::text from boot where lost <> '{}'")
 
+    def until_the_equation_holds(self) -> None:
+        """As ``millrace ledger`` prints it, with every event stored."""
+
+        def holds() -> bool:
+            with (
+                psycopg.connect(self.database, autocommit=True) as connection,
+                redis.Redis.from_url(self.primary.url) as primary,
+            ):
+                sums = read_edge(connection, primary, EDGE)
+            count = len(self.receipts)
+            return sums.holds and (sums.received, sums.stored, sums.spooled) == (count, count, 0)
+
+        wait_for(holds)
+
     def numbers(self) -> set[tuple[int, int]]:
         """(boot, seq) of everything acknowledged."""
         found = [place(UUID(receipt)) for receipt in self.receipts]
@@ -183,10 +198,17 @@ def restore_from(database: str, copy: str, admin: str) -> None:
 
 
 def copy_database(database: str, copy: str, admin: str) -> None:
-    """A backup of now; nobody may be connected but who is thrown out."""
+    """A backup of now, for which everybody is thrown out, TimescaleDB's own workers included."""
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
-        )
+        connection.execute(f"alter database {name} allow_connections false".encode())
+        wait_for(lambda: not _thrown_out(connection, name))
         connection.execute(f"create database {copy} template {name}".encode())
+        connection.execute(f"alter database {name} allow_connections true".encode())
+
+
+def _thrown_out(connection: psycopg.Connection[Any], name: Any) -> int:
+    found = connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
+    )
+    return len(found.fetchall())
