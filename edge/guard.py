@@ -152,12 +152,12 @@ class Guard:
 
     def _check_site_rate(self, site: Site, now: float) -> None:
         self._check_own_rate(site, now)
-        _demand_room(self._total.wait_s(site.name, now))
+        _demand_room(self._total.wait_s(site.name, now), site.name)
 
     def _check_own_rate(self, site: Site, now: float) -> None:
         wait_s = site.rate.wait_s(now)
         self._refusing_until = max(self._refusing_until, now + wait_s)
-        _demand_room(wait_s)
+        _demand_room(wait_s, site.name)
 
     def _site_of(self, bearer: Bearer | None) -> Site | None:
         if self.rules is None or bearer is None or bearer.site is None:
@@ -183,8 +183,11 @@ def _is_limited_by_address(bearer: Bearer | None) -> bool:
     return bearer is None or not bearer.verified
 
 
-def _demand_room(wait_s: float) -> None:
+def _demand_room(wait_s: float, site: str = "") -> None:
     if wait_s > 0:
         raise Refusal(
-            Code.RATE_LIMITED, "too many events; retry later", retry_after_s=retry_after_s(wait_s)
+            Code.RATE_LIMITED,
+            "too many events; retry later",
+            retry_after_s=retry_after_s(wait_s),
+            site=site,
         )

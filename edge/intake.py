@@ -119,7 +119,7 @@ class Intake:
         self, refusal: Refusal, caller: Caller | None = None, body_bytes: int = 0
     ) -> Answer:
         """The answer to a request refused as a whole; one that was admitted pays for it."""
-        self._tally.refused(ELSEWHERE, refusal.code)
+        self._tally.refused(refusal.site or ELSEWHERE, refusal.code)
         if caller is not None and refusal.code not in _FREE:
             size = MAX_SINGLE if refusal.code is Code.TOO_LARGE else body_bytes
             self._guard.charge_untaken(caller.client, caller.bearer, size)

@@ -81,7 +81,8 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refusal(Exception):
-    """A request refused as a whole. ``retry_after_s`` becomes the Retry-After header."""
+    """A request refused as a whole. ``retry_after_s`` becomes the Retry-After header; ``site`` is
+    whose limit it was, empty where it was not one site's."""
 
     def __init__(
         self,
@@ -90,12 +91,14 @@ class Refusal(Exception):
         *,
         field: str | None = None,
         retry_after_s: int | None = None,
+        site: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.field = field
         self.retry_after_s = retry_after_s
+        self.site = site
 
     @property
     def status(self) -> int:

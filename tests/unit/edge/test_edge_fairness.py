@@ -269,6 +269,8 @@ async def test_a_body_of_a_limited_site_is_refused_before_it_is_judged(
     answer = await edge.post({**BEACON, "url": "no url", "revenue": 3})
     assert (answer.status, answer.code) == (429, "rate_limited")
     assert int(answer.headers["retry-after"]) >= 1
+    assert edge.worker.tally.counts[SITE]["refused:rate_limited"] >= 1
+    assert "" not in edge.worker.tally.counts
     assert (await edge.post({**BEACON, "site": "calm.example"})).status == 202
     assert (await edge.post({**BEACON, "site": "calm.example", "url": "no url"})).status == 400
     assert (await edge.post({**BEACON, "site": "stranger.example"})).code == "unknown_site"
