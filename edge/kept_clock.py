@@ -4,6 +4,7 @@ Without it, such a worker would have to believe the host's wall clock, which may
 hour. It is good for as long as the machine runs: its steady clock begins anew with each start.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 from edge.clock import Measured
 
 _MACHINE_START = Path("/proc/sys/kernel/random/boot_id")
+_SIZE = 256
 
 
 class _Kept(msgspec.Struct):
@@ -36,7 +38,11 @@ class KeptClock:
 
     def write(self, measured: Measured) -> None:
         """Keep it, where the folder takes it: nothing that was acknowledged hangs on it."""
-        forming = self._path.with_suffix(".forming")
+        raw = msgspec.json.encode(_Kept(self._machine_start, measured)).ljust(_SIZE)
         with suppress(OSError):
-            forming.write_bytes(msgspec.json.encode(_Kept(self._machine_start, measured)))
-            forming.replace(self._path)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                # One write over the last, so that no worker meets the half of another's.
+                os.pwrite(descriptor, raw, 0)
+            finally:
+                os.close(descriptor)

@@ -207,13 +207,17 @@ async def test_a_worker_that_starts_in_an_outage_knows_what_the_last_one_measure
     assert clock.error_us == 101 + 60 * DRIFT_US_PER_S
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"machine_start":"x","measured":[1,2]}'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"\xff", b"\0" * 256, b'{"machine_start":"x","measured":[1,2]}']
+)
 def test_a_kept_clock_that_cannot_be_read_is_none(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "clock").write_bytes(raw)
     assert KeptClock(tmp_path).read() is None
 
 
 def test_a_kept_clock_is_worth_nothing_after_the_machine_was_started_anew(tmp_path: Path) -> None:
+    KeptClock(tmp_path).write(Measured(1, 2, 3))
+    KeptClock(tmp_path).write(Measured(-(10**17), 10**12, 10**16))
     KeptClock(tmp_path).write(Measured(1, 2, 3))
     assert KeptClock(tmp_path).read() == Measured(1, 2, 3)
     later = tmp_path / "machine-start"
