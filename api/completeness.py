@@ -1,23 +1,42 @@
 """What the API says of completeness; what it means stands in `shared.completeness`."""
 
+import asyncio
+import time
 from datetime import date, datetime, timedelta
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.sites import Site
-from shared.completeness import READ, EdgeCompleteness, judge, parameters
+from shared.completeness import READ, EdgeCompleteness, Found, judge, parameters
+from shared.errors import Code, Refusal
 from writer.tables import accepted_loss
 
 DAY_CLOSES_AFTER = timedelta(hours=24)
 """A beacon may say that it happened so long before it was received."""
 
 
+SETTLES_WITHIN_S = 5.0
+_LOOK_EVERY_S = 0.05
+
+
 async def read_completeness(db: AsyncConnection, now: datetime) -> list[EdgeCompleteness]:
-    """Every registered edge, by name."""
-    rows = await db.exec_driver_sql(READ, parameters(now))
-    return [judge(tuple(row), now) for row in rows]
+    """Every registered edge, by name, once queries can see all that it counts as stored. Raises
+    Refusal."""
+    found = [Found._make(row) for row in await db.exec_driver_sql(READ, parameters(now))]
+    await _until_settled(db, max((record.commit_no or 0 for record in found), default=0))
+    return [judge(record, now) for record in found]
+
+
+async def _until_settled(db: AsyncConnection, commit_no: int) -> None:
+    """A query does not see a commit while one with a lower number is open."""
+    deadline_s = time.monotonic() + SETTLES_WITHIN_S
+    while int(await db.scalar(select(func.settled())) or 0) < commit_no:
+        if time.monotonic() >= deadline_s:
+            message = "a transaction of the writer is open for long"
+            raise Refusal(Code.UNAVAILABLE, message, retry_after_s=1)
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 class AcceptedLoss(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Up to when the numbers are final, edge by edge, and what the API says of the others."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from infrastructure.cli import cli
 from tests.integration.api_service import NOW, ApiService, api_service, error
+from tests.integration.live_world import Store, event, put_within
 from tests.writer_world import put_site, rows
 
 pytestmark = pytest.mark.anyio
@@ -131,6 +133,33 @@ async def test_an_edge_that_was_never_heard_is_waited_for(database: str) -> None
 async def test_without_an_edge_everything_is_final(database: str) -> None:
     async with api_service(database) as api:
         assert (await ask(api))["final_until"] == text(NOW)
+
+
+async def test_it_calls_final_only_what_a_query_can_see(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_site(database)
+    put_edge(database, "berlin")
+    store = Store(database)
+    store.put(event())
+    async with api_service(database) as api:
+        headers = await api.key("query")
+        path = "/api/v2/completeness"
+        with psycopg.connect(database) as slow:
+            put_within(slow, [event()])
+            store.put(event())
+            asked = asyncio.create_task(api.client.get(path, headers=headers))
+            done, _ = await asyncio.wait([asked], timeout=0.5)
+            assert not done
+            slow.commit()
+        assert (await asked).status_code == 200
+        monkeypatch.setattr("api.completeness.SETTLES_WITHIN_S", 0)
+        with psycopg.connect(database) as slow:
+            put_within(slow, [event()])
+            store.put(event())
+            refused = await api.client.get(path, headers=headers)
+        assert (refused.status_code, error(refused)[1]) == (503, "unavailable")
+        assert refused.headers["retry-after"] == "1"
 
 
 async def test_who_may_ask_and_for_which_site(database: str) -> None:
