@@ -122,10 +122,11 @@ class Guard:
             raise Refusal(Code.FORBIDDEN, "the key is not good for this site", field="site")
 
     def charge(self, client: Client, bearer: Bearer | None, site: Site | None, events: int) -> None:
-        """Count them against every rate. Raises Refusal when the site's own is used up."""
+        """Count them against every rate. Raises Refusal when the site's own or its part of the
+        total is used up."""
         now = self._monotonic_s()
         if site is not None:
-            self._check_own_rate(site, now)
+            self._check_site_rate(site, now)
             site.rate.charge(now, events)
         self._charge_common(client, bearer, site, now, events)
 
@@ -151,13 +152,9 @@ class Guard:
             self._by_address.charge(prefix, now, events)
 
     def _check_site_rate(self, site: Site, now: float) -> None:
-        self._check_own_rate(site, now)
-        _demand_room(self._total.wait_s(site.name, now), site.name)
-
-    def _check_own_rate(self, site: Site, now: float) -> None:
         wait_s = site.rate.wait_s(now)
         self._refusing_until = max(self._refusing_until, now + wait_s)
-        _demand_room(wait_s, site.name)
+        _demand_room(wait_s or self._total.wait_s(site.name, now), site.name)
 
     def _site_of(self, bearer: Bearer | None) -> Site | None:
         if self.rules is None or bearer is None or bearer.site is None:

@@ -277,6 +277,18 @@ async def test_a_body_of_a_limited_site_is_refused_before_it_is_judged(
 
 
 @pytest.mark.anyio
+async def test_no_faulty_event_in_an_array_helps_its_site_to_more_than_its_part(
+    edge: EdgeUnderTest,
+) -> None:
+    sites = SiteRules(SITE, events_per_s=100_000), SiteRules("calm.example")
+    edge.use(snapshot(2, sites=sites, total_events_per_s=10, per_address_events_per_s=100_000))
+    statuses = [(await edge.post([BEACON, {}])).status for _ in range(40)]
+    assert 429 in statuses
+    assert statuses.count(202) < 25
+    assert (await edge.post({**BEACON, "site": "calm.example"})).status == 202
+
+
+@pytest.mark.anyio
 async def test_a_body_under_the_key_of_a_limited_site_is_not_even_read(
     edge: EdgeUnderTest,
 ) -> None:
