@@ -3,7 +3,7 @@
 from infrastructure.local.product import Product
 from tests.backlog_world import Backlog
 
-EVENTS = 50_000
+EVENTS = 25_000
 MOST_MB = {"edge": 300, "drain": 150, "writer": 600}
 
 
