@@ -1,6 +1,6 @@
 """One site fills its share of the spool, and nobody else's: on real servers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,6 @@ from tests.edge_processes import edge_processes, wait_for
 from tests.spool_world import NOISY, QUIET, RECOVERS_WITHIN_S, SpoolWorld, Start
 
 BOUND = 16_000_000
-MakeWorld = Callable[..., SpoolWorld]
 
 
 @pytest.fixture
