@@ -1,12 +1,13 @@
 """A stream that is not whole is named, on a real Redis with a real writer beside it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
 import pytest
 from redis.asyncio import Redis
 
+from infrastructure.local.redis_server import RedisServer
 from shared.redis_connection import connect
 from shared.stream_state import GREATEST_ID, StreamState, ahead_ms, removed_unread, went_back
 from tests.writer_world import FakeEdge, envelope, put_edge, put_site, writer_settings
@@ -58,6 +59,31 @@ async def test_whatever_several_writers_do_to_a_stream_it_is_whole(redis: Redis)
     await other.claim_abandoned(0)
     await take(other, len(other.waiting))
     assert await faults(watch) == []
+
+
+@pytest.mark.parametrize("rewrite", [False, True])
+async def test_a_restart_of_the_primary_is_no_fault_of_its_streams(
+    redis_server: Callable[..., RedisServer], rewrite: bool
+) -> None:
+    server = redis_server()
+    redis = connect(server.url, 5)
+    stream, watch = Stream(redis, "e1", "one", 5), StreamWatch(redis)
+    await add(redis, 30)
+    await take(stream, 12)
+    await take(stream, 6, release=False)
+    assert await faults(watch) == []
+    if rewrite:
+        await redis.bgrewriteaof()
+        with anyio.fail_after(LOADED_S):
+            while (await redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110
+                await anyio.sleep(0.02)
+    server.kill()
+    server.start()
+    await redis.connection_pool.disconnect()
+    assert await faults(watch) == await faults(StreamWatch(redis)) == []
+    await add(redis, 2)
+    assert await faults(watch) == []
+    await redis.aclose()
 
 
 async def test_a_stream_that_somebody_trims_is_named_with_how_much_is_gone(redis: Redis) -> None:

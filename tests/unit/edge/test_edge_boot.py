@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.boot import Boot
+from edge.boot import MAX_VOID_RUNS, MAX_VOIDS_TOLD, Boot
 from edge.boot_file import BootFile, BootRecord, Place, read_boots
 from edge.closing import final_beat
 from shared.heartbeat import BootBeat
@@ -59,6 +59,30 @@ def test_a_number_given_up_is_void_and_told_until_a_stored_batch_has_named_it() 
     boot.at_primary(boot.next_seq(), told=2)
     assert boot.untold_voids == ()
     assert boot.voids == ((1, 2),)
+
+
+def test_an_outage_of_both_servers_over_hours_is_told_whole(tmp_path: Path) -> None:
+    boot, file = Boot(7), BootFile(tmp_path, 7)
+    for _ in range(100_000):
+        boot.gave_up(boot.next_seq())
+    file.write_voids(boot.untold_runs)
+    ((_, _, record),) = read_boots(tmp_path)
+    assert boot.voids == record.voids == ((1, 100_000),)
+    told = len(boot.untold_voids)
+    boot.at_primary(boot.next_seq(), told)
+    assert (told, boot.untold_voids[0], boot.low) == (MAX_VOIDS_TOLD, told + 1, 100_001)
+    assert boot.voids == ((1, 100_000),)
+
+
+def test_a_boot_file_has_room_for_every_run_that_is_kept(tmp_path: Path) -> None:
+    boot, file = Boot(7), BootFile(tmp_path, 7)
+    for _ in range(MAX_VOID_RUNS + 1):
+        boot.gave_up(boot.next_seq())
+        boot.at_primary(boot.next_seq(), 0)
+    file.write_voids(boot.untold_runs)
+    ((_, _, record),) = read_boots(tmp_path)
+    assert record.voids == boot.voids
+    assert (len(record.voids), record.voids[0], boot.low) == (MAX_VOID_RUNS, (3, 3), boot.last_seq)
 
 
 def test_a_boot_file_tells_what_its_worker_wrote_and_that_it_lives(tmp_path: Path) -> None:
