@@ -44,10 +44,18 @@ def command(context: click.Context, as_json: bool, edge: str | None) -> None:
         _account(as_json, edge)
 
 
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user need have no name.
+        return f"user {os.getuid()}"
+
+
 @command.command()
 @click.argument("edge")
 @click.argument("boot")
-@click.option("--by", default=getpass.getuser, help="Who accepts it (your login, if not said).")
+@click.option("--by", default=_login, help="Who accepts it (your login, if not said).")
 @click.option("--note", default="", help="What was found out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def accept(edge: str, boot: str, by: str, note: str, yes: bool) -> None:

@@ -29,6 +29,7 @@ from tests.journeys.visit_world import BROWSER
 from tests.writer_world import put_site
 
 KEY = "can still change"
+WITHIN_MS = 20_000
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_what_an_edge_holds_back_is_hatched_and_said_on_hover_focus_and_touch(
         size = {"width": 1360, "height": 900}
         context = watched.signed_in(chromium, viewport=size, color_scheme=scheme, has_touch=True)
         page = watched.open(context)
-        expect(key(page)).to_be_visible()
+        expect(key(page)).to_be_visible(timeout=WITHIN_MS)
         assert 595 < opens_ago_s(page) < 660
         assert 0.28 < share_hatched(page) < 0.42
         expect(tip(page)).to_be_hidden()
@@ -123,23 +124,27 @@ def test_each_reason_has_its_own_words(watched: WatchedSite, chromium: Browser) 
     context = watched.signed_in(chromium, viewport={"width": 390, "height": 844})
     page = watched.open(context)
     key(page).focus()
-    expect(tip(page)).to_contain_text("1,234 batches")
+    expect(tip(page)).to_contain_text("1,234 batches", timeout=WITHIN_MS)
     url = watched.store.url
     execute(url, "UPDATE edge SET spooled_batches = 0")
-    expect(tip(page)).to_contain_text("Edge berlin has told only up to")
+    expect(tip(page)).to_contain_text("Edge berlin has told only up to", timeout=WITHIN_MS)
     execute(url, "UPDATE boot SET low = 3 WHERE boot = 1")
-    expect(tip(page)).to_contain_text("3 batches of edge berlin wait at the primary")
+    expect(tip(page)).to_contain_text(
+        "3 batches of edge berlin wait at the primary", timeout=WITHIN_MS
+    )
     execute(url, "UPDATE boot SET lost = '{[1,2)}' WHERE boot = 1")
-    expect(tip(page)).to_contain_text("1 batch that cannot be found")
+    expect(tip(page)).to_contain_text("1 batch that cannot be found", timeout=WITHIN_MS)
     silent = "UPDATE edge SET last_heard = now() - make_interval(days => %s) WHERE edge = 'berlin'"
     execute(url, silent, 1)
-    expect(tip(page)).to_contain_text("Edge berlin has been silent since")
+    expect(tip(page)).to_contain_text("Edge berlin has been silent since", timeout=WITHIN_MS)
     # Six days from now: a date, not only an hour.
-    expect(tip(page)).to_contain_text(re.compile("it is written off on .*20[0-9][0-9]"))
+    expect(tip(page)).to_contain_text(
+        re.compile("it is written off on .*20[0-9][0-9]"), timeout=WITHIN_MS
+    )
     keep_picture(page, "hatched-phone")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     execute(url, silent, 8)
-    expect(page.get_by_text("was written off on")).to_be_visible()
+    expect(page.get_by_text("was written off on")).to_be_visible(timeout=WITHIN_MS)
     assert watched.complaints == []
     context.close()
 
@@ -155,7 +160,7 @@ def test_an_edge_that_keeps_up_leaves_only_the_newest_minute_open(
     context = watched.signed_in(chromium, viewport={"width": 1360, "height": 900})
     page = watched.open(context)
     key(page).focus()
-    expect(tip(page)).to_contain_text("Normal: the newest seconds are always open")
+    expect(tip(page)).to_contain_text("Normal: the newest seconds are", timeout=WITHIN_MS)
     assert share_hatched(page) < 0.08
     keep_picture(page, "hatched-normal")
     context.close()
