@@ -48,10 +48,17 @@ def until_acknowledged(log: Log, more: int) -> None:
 
 def until_dead(armed: Service) -> None:
     """Until the service has died, or of the edge one of its workers."""
+    seen: set[int] = set()
+
+    def one_is_gone() -> bool:
+        # Its workers begin one after another, and not before other helpers of it.
+        now = set(tree(armed.pid))
+        gone = seen - now
+        seen.update(now)
+        return bool(gone)
+
     if armed.name == "edge":
-        until(lambda: len(tree(armed.pid)) > 1, "a worker has begun", WITHIN_S)
-        first = set(tree(armed.pid))
-        until(lambda: not first <= set(tree(armed.pid)), "a worker's death", WITHIN_S)
+        until(one_is_gone, "a worker's death", WITHIN_S)
     else:
         until(lambda: not armed.running, "its death", WITHIN_S)
 
