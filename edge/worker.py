@@ -113,8 +113,8 @@ class Worker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Connections and tasks while it serves; at the end nothing is left in memory."""
-        await asyncio.gather(self.pulse.start(), self.snapshots.recall())
-        await asyncio.gather(self._begin(), self._look_at_shares())
+        await asyncio.gather(self.pulse.start(), self.snapshots.recall(), self._look_at_shares())
+        await self._begin()
         await self.heartbeat.show()
         tasks = [
             asyncio.create_task(work)
