@@ -96,6 +96,7 @@ def test_what_an_edge_holds_back_is_hatched_and_said_on_hover_focus_and_touch(
         assert 595 < opens_ago_s(page) < 660
         assert 0.28 < share_hatched(page) < 0.42
         expect(tip(page)).to_be_hidden()
+        expect(page.get_by_text("Edge berlin is handing over 1,234 batches")).to_be_visible()
         box = page.locator(".minutes g.open rect").bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -162,6 +163,15 @@ def test_an_edge_that_keeps_up_leaves_only_the_newest_minute_open(
     key(page).focus()
     expect(tip(page)).to_contain_text("Normal: the newest seconds are", timeout=WITHIN_MS)
     assert share_hatched(page) < 0.08
+    # As with a journal, where a few batches always wait.
+    execute(
+        watched.store.url,
+        "WITH few AS (UPDATE edge SET spooled_batches = 3) INSERT INTO edge (edge, last_heard)"
+        " VALUES ('paris', now() - interval '1 minute')",
+    )
+    silent = page.get_by_role("status").get_by_text("Edge paris has been silent")
+    expect(silent).to_be_visible(timeout=WITHIN_MS)
+    expect(page.get_by_text("is handing over")).to_have_count(0)
     keep_picture(page, "hatched-normal")
     context.close()
 
