@@ -49,13 +49,19 @@ class FairTotal(Generic[P]):
         self._all.charge(now, events, most_debt_s=2 * BURST_S)
 
     def _count(self, party: P, now: float, events: int) -> None:
+        if now - self._window_began >= WINDOW_S:
+            self._begin_window(now)
+        asked = self._asked.get(party)
+        if asked is not None:
+            self._asked[party] = asked + events
+        elif len(self._asked) < MOST_PARTIES:
+            self._asked[party] = events
+
+    def _begin_window(self, now: float) -> None:
         passed_s = now - self._window_began
-        if passed_s >= WINDOW_S:
-            asked_per_s = [asked / passed_s for asked in self._asked.values()]
-            self._each.per_s = fair_part(asked_per_s, self._per_s)
-            self._asked, self._window_began = {}, now
-        if party in self._asked or len(self._asked) < MOST_PARTIES:
-            self._asked[party] = self._asked.get(party, 0) + events
+        asked_per_s = [asked / passed_s for asked in self._asked.values()]
+        self._each.per_s = fair_part(asked_per_s, self._per_s)
+        self._asked, self._window_began = {}, now
 
 
 def fair_part(asked: Iterable[float], total: float) -> float:

@@ -60,8 +60,9 @@ class Guard:
         authorization = headers.get(b"authorization")
         return None if authorization is None else read_bearer(authorization, self.rules)
 
-    def check_rate(self, client: Client, bearer: Bearer | None) -> None:
-        """Before the body is read: is there room, as far as the headers tell whose it is? Raises
+    def check_rate(self, client: Client, bearer: Bearer | None) -> str | Prefix:
+        """Before the body is read: is there room, as far as the headers tell whose it is? Returns
+        by whom its bytes are counted: the site whose key it has, or the address. Raises
         Refusal."""
         now = self._monotonic_s()
         prefix = client.prefix(*self._bits)
@@ -70,13 +71,10 @@ class Guard:
         site = self._site_of(bearer)
         if site is not None:
             self._check_site_rate(site, now)
-        elif self.rules is None:
+            return site.name
+        if self.rules is None:
             _demand_room(self._total.wait_s(prefix, now))
-
-    def holder(self, client: Client, bearer: Bearer | None) -> str | Prefix:
-        """By whom the bytes of a request are counted: the site whose key it has, or the address."""
-        site = self._site_of(bearer)
-        return client.prefix(*self._bits) if site is None else site.name
+        return prefix
 
     @property
     def is_refusing(self) -> bool:
@@ -153,11 +151,15 @@ class Guard:
 
     def _check_site_rate(self, site: Site, now: float) -> None:
         wait_s = site.rate.wait_s(now)
-        self._refusing_until = max(self._refusing_until, now + wait_s)
-        _demand_room(wait_s or self._total.wait_s(site.name, now), site.name)
+        if wait_s > 0:
+            self._refusing_until = max(self._refusing_until, now + wait_s)
+            raise _too_often(wait_s, site.name)
+        wait_s = self._total.wait_s(site.name, now)
+        if wait_s > 0:
+            raise _too_often(wait_s, site.name)
 
     def _site_of(self, bearer: Bearer | None) -> Site | None:
-        if self.rules is None or bearer is None or bearer.site is None:
+        if bearer is None or bearer.site is None or self.rules is None:
             return None
         return self.rules.sites.get(bearer.site)
 
@@ -180,11 +182,15 @@ def _is_limited_by_address(bearer: Bearer | None) -> bool:
     return bearer is None or not bearer.verified
 
 
-def _demand_room(wait_s: float, site: str = "") -> None:
+def _demand_room(wait_s: float) -> None:
     if wait_s > 0:
-        raise Refusal(
-            Code.RATE_LIMITED,
-            "too many events; retry later",
-            retry_after_s=retry_after_s(wait_s),
-            site=site,
-        )
+        raise _too_often(wait_s)
+
+
+def _too_often(wait_s: float, site: str = "") -> Refusal:
+    return Refusal(
+        Code.RATE_LIMITED,
+        "too many events; retry later",
+        retry_after_s=retry_after_s(wait_s),
+        site=site,
+    )

@@ -80,8 +80,8 @@ class Intake:
             self._guard.check_rate(client, None)
             self._guard.charge_untaken(client, None, 0)
             raise
-        self._guard.check_rate(client, bearer)
-        return Caller(headers, client, bearer, self._guard.holder(client, bearer))
+        holder = self._guard.check_rate(client, bearer)
+        return Caller(headers, client, bearer, holder)
 
     def judge(self, caller: Caller, body: bytes, done: Done) -> Taken | Answer:
         """What becomes of a body: at once, or when ``done`` is called. Raises Refusal."""

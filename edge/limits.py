@@ -10,6 +10,7 @@ BURST_S = 2.0
 MOST_KEYS = 65_536
 
 
+# Asked several times for every beacon: a comparison costs a third of `max`.
 class Rate:
     """``per_s`` events a second, two seconds' worth at once. A request passes while there is
     any room and is charged in full, so that an array is never too large for a small rate."""
@@ -20,12 +21,14 @@ class Rate:
 
     def wait_s(self, now: float) -> float:
         """0 when there is room, else the seconds until there is."""
-        return max(0.0, self._full_at - now - BURST_S)
+        wait_s = self._full_at - now - BURST_S
+        return wait_s if wait_s > 0 else 0.0
 
     def charge(self, now: float, events: int, most_debt_s: float = math.inf) -> None:
         """Take them, into debt if need be."""
-        full_at = max(self._full_at, now) + events * self._cost_s
-        self._full_at = min(full_at, now + most_debt_s)
+        full_at = self._full_at
+        full_at = (full_at if full_at > now else now) + events * self._cost_s
+        self._full_at = full_at if full_at - now < most_debt_s else now + most_debt_s
 
     def carry_over(self, before: "Rate") -> None:
         """Go on from where another stood."""
@@ -44,11 +47,13 @@ class RateByKey(Generic[K]):
 
     def wait_s(self, key: K, now: float) -> float:
         """0 when there is room, else the seconds until there is."""
-        return max(0.0, self._full_at(key) - now - BURST_S)
+        wait_s = self._full_at(key) - now - BURST_S
+        return wait_s if wait_s > 0 else 0.0
 
     def charge(self, key: K, now: float, events: int) -> None:
         """Take them, into debt if need be."""
-        self._young[key] = max(self._full_at(key), now) + events / self.per_s
+        full_at = self._full_at(key)
+        self._young[key] = (full_at if full_at > now else now) + events / self.per_s
         if len(self._young) > self._half:
             self._old, self._young = self._young, {}
 
