@@ -32,7 +32,7 @@ class JournalPrimary:
         """How it stands now."""
         replication = await self._primary.info("replication")
         server = await self._primary.info("server")
-        identity = f"{replication['master_replid']} {server['run_id']}".encode()
+        identity = f"{replication.get('master_replid')} {server.get('run_id')}".encode()
         raw: Any = await self._primary.hgetall(self._told_key)
         return Standing(identity, await self._last(), _read_told(raw))
 

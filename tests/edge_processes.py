@@ -131,15 +131,15 @@ def edge_processes(
         processes.stop()
 
 
-def wait_for(found: Callable[[], Any]) -> Any:
+def wait_for(found: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
     """The first true answer; asked often, because the other side is a process of its own."""
-    deadline = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         answer = found()
         if answer:
             return answer
         time.sleep(0.02)
-    raise AssertionError(f"not within {WITHIN_S:g} s")
+    raise AssertionError(f"not within {within_s:g} s")
 
 
 def _metrics(port: int) -> str:

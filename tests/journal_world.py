@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,13 @@ from writer.ledger_equation import read_edge
 
 EDGE, STREAM = "test", "ingest:test"
 _AOF = "appendonlydir"
+WITHIN_S = 90.0
+"""A batch that is sent again is on its way for some seconds on a quiet machine."""
+
+
+def until(found: Callable[[], Any]) -> None:
+    """Wait until it is true."""
+    wait_for(found, WITHIN_S)
 
 
 class WriterProcess:
@@ -81,19 +88,19 @@ class JournalWorld:
 
     def until_stored(self) -> None:
         """All that was acknowledged is stored, each once, and nothing else; by event id."""
-        wait_for(lambda: set(self.receipts) <= set(self.stored()))
+        until(lambda: set(self.receipts) <= set(self.stored()))
         assert Counter(self.stored()) == Counter(self.receipts)
 
     def until_sent(self) -> None:
         """All that was acknowledged is at the primary, unread."""
-        wait_for(lambda: self.length(self.primary) >= len(self.receipts))
+        until(lambda: self.length(self.primary) >= len(self.receipts))
 
     def until_held_is_past_all(self) -> None:
         """The drain knows that the database has everything, and the worker has told."""
-        wait_for(lambda: self._held() > self._last_spooled())
+        until(lambda: self._held() > self._last_spooled())
         last = max(seq for _, seq in self.numbers())
-        wait_for(lambda: any(beat.low >= last for beat in self.boot_beats()))
-        wait_for(lambda: (drain := self.drain_beat()) is not None and drain.batches == 0)
+        until(lambda: any(beat.low >= last for beat in self.boot_beats()))
+        until(lambda: (drain := self.drain_beat()) is not None and drain.batches == 0)
 
     def length(self, server: RedisServer) -> int:
         with server.client() as client:
@@ -131,7 +138,7 @@ class JournalWorld:
             count = len(self.receipts)
             return sums.holds and (sums.received, sums.stored, sums.spooled) == (count, count, 0)
 
-        wait_for(holds)
+        until(holds)
 
     def numbers(self) -> set[tuple[int, int]]:
         """(boot, seq) of everything acknowledged."""
@@ -181,7 +188,7 @@ def journal_world(
     given = {"edge_journal": "on", **settings}
     with edge_processes(primary.url, spool.url, state, **given) as edge:
         edge.start_edge()
-        wait_for(lambda: edge.readiness()["ready"])
+        until(lambda: edge.readiness()["ready"])
         world = JournalWorld(primary, spool, database, edge)
         try:
             yield world
@@ -202,7 +209,7 @@ def copy_database(database: str, copy: str, admin: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"alter database {name} allow_connections false".encode())
-        wait_for(lambda: not _thrown_out(connection, name))
+        until(lambda: not _thrown_out(connection, name))
         connection.execute(f"create database {copy} template {name}".encode())
         connection.execute(f"alter database {name} allow_connections true".encode())
 

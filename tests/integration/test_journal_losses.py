@@ -7,12 +7,12 @@ import pytest
 
 from infrastructure.local.redis_server import RedisServer
 from infrastructure.local.templates import Templates
-from tests.edge_processes import wait_for
 from tests.journal_world import (
     JournalWorld,
     copy_database,
     journal_world,
     restore_from,
+    until,
 )
 
 Start = Callable[..., RedisServer]
@@ -52,7 +52,7 @@ def test_a_stale_replica_that_is_promoted_loses_nothing(
     world.until_stored()
     world.writer.stop()
     world.post(10)
-    wait_for(lambda: world.length(world.primary) >= 10)
+    until(lambda: world.length(world.primary) >= 10)
     world.lose_primary(copy)
     world.writer.start()
     world.post(5)
@@ -81,7 +81,7 @@ def test_a_database_restored_from_a_backup_gets_back_what_came_since(
     world.writer.start()
     world.until_stored()
     # Until they landed the ledger may have called them lost.
-    wait_for(lambda: not world.lost())
+    until(lambda: not world.lost())
     world.until_held_is_past_all()
     world.until_the_equation_holds()
     assert world.drain_metric("millrace_journal_resent_batches_total") == 10

@@ -1,6 +1,6 @@
 """The journal's decisions: what the database has, what is looked for, what is sent again."""
 
-from edge.journal import FIRST, Flight, Journal, after, went_back
+from edge.journal import FIRST, MOST_IN_FLIGHT, Flight, Journal, after, went_back
 from shared.stored import StoredBoot
 
 BOOT = 7
@@ -110,6 +110,13 @@ def test_a_boot_that_is_told_no_more_or_has_a_new_hole_is_an_older_database() ->
     assert not went_back({}, stored((1, 9)))
     assert went_back(stored((1, 5)), stored((1, 3), (5, 9)))
     assert went_back(stored((1, 5)), stored((1, 9), boot=8))
+
+
+def test_no_more_is_sent_than_can_be_known_one_by_one() -> None:
+    journal = sent(*range(1, MOST_IN_FLIGHT + 1))
+    assert not journal.has_room
+    journal.settle(stored((1, 1)))
+    assert journal.has_room
 
 
 def test_an_entry_without_a_readable_number_is_sent_once_and_not_waited_for() -> None:
