@@ -1,14 +1,26 @@
 """One site fills its share of the spool, and nobody else's: on real servers."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from edge.shares import Segment
 from tests.edge_processes import edge_processes, wait_for
 from tests.spool_world import NOISY, QUIET, RECOVERS_WITHIN_S, SpoolWorld, Start
 
 BOUND = 16_000_000
+
+
+def written_bytes(world: SpoolWorld) -> int:
+    """What the account in the spool adds up to."""
+    with world.spool.client() as client:
+        fields: Any = client.hgetall("shares:test")
+    return sum(msgspec.msgpack.decode(packed, type=Segment).bytes for packed in fields.values())
 
 
 @pytest.fixture
@@ -35,6 +47,21 @@ def test_a_site_over_its_half_is_refused_alone_also_after_restarts(world: SpoolW
     assert world.post(NOISY).status == 503
     world.drain_all()
     assert world.voids() == set()
+
+
+def test_a_worker_in_place_of_a_killed_one_knows_what_that_took(world: SpoolWorld) -> None:
+    world.give_snapshot()
+    world.primary.kill()
+    world.post_until_refused(NOISY)
+    wait_for(lambda: written_bytes(world) > BOUND * 0.45)
+    killed = world.edge.worker_pids()
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: (pids := world.edge.worker_pids()) and not set(pids) & set(killed))
+    wait_for(lambda: world.edge.readiness()["stores_at"] == "spool")
+    assert world.post(NOISY).status == 503
+    assert world.post(QUIET).status == 202
+    world.drain_all()
 
 
 def test_the_share_comes_back_with_the_drain_and_without_a_hand(world: SpoolWorld) -> None:
