@@ -228,6 +228,8 @@ def test_a_gateway_that_hangs_is_said_and_the_page_comes_back_by_itself(
     watched: WatchedSite, page: Page
 ) -> None:
     gateway = watched.services["realtime"]
+    # A first frame was drawn, so that there are numbers of some time.
+    expect(page.get_by_role("region", name="Waiting for the first event")).to_be_visible()
     gateway.pause()
     try:
         expect(page.get_by_text("Connection lost, trying again…")).to_be_visible(timeout=25_000)
