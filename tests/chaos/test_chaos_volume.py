@@ -48,6 +48,19 @@ def test_a_full_disk_takes_no_byte_until_it_is_cleared(tmp_path: Path) -> None:
 
 
 @needs_volumes
+def test_a_disk_that_was_cleared_is_not_full_again_after_a_power_cut(tmp_path: Path) -> None:
+    def body(made: Volume) -> None:
+        made.fill()
+        os.sync()
+        made.clear()
+        made.cut_power()
+        made.restore()
+        (made.folder / "log").write_bytes(b"word" * 1_000)
+
+    on_volume(tmp_path, body)
+
+
+@needs_volumes
 def test_logs_outlive_their_volume(tmp_path: Path) -> None:
     on_volume(tmp_path, lambda made: (made.folder / "redis.log").write_text("words"))
     assert (tmp_path / "image-redis.log").read_text() == "words"

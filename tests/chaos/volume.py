@@ -93,6 +93,8 @@ class Volume:
         """Mounted as after a power cut. Raises OSError when somebody keeps a file open."""
         self._unmount()
         self._mount()
+        # That the disk was cleared may not have reached it.
+        self.clear()
 
     def _mount(self) -> None:
         _run("mount", "-o", "loop,noatime", str(self._image), str(self.folder))
