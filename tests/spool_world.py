@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ Start = Callable[..., RedisServer]
 NOISY, QUIET = "noisy.example", "quiet.example"
 RECOVERS_WITHIN_S = 5.0
 _ANY = 1_000_000
+_AT_ONCE = {"MILLRACE_DRAIN_BYTES_PER_S": "100000000"}
 
 
 def large_array(site: str) -> list[dict[str, Any]]:
@@ -81,10 +82,10 @@ class SpoolWorld:
         """Numbers that the batches at the primary name as given up."""
         return {seq for made in stored_batches(self.primary.url) for seq in made.header.void}
 
-    def drain_all(self, settings: Mapping[str, str] | None = None) -> None:
+    def drain_all(self) -> None:
         """The primary comes back and gets everything that was ever acknowledged."""
         self.primary.start()
-        self.edge.start_drain(settings)
+        self.edge.start_drain(_AT_ONCE)
         wait_for(lambda: self.waiting() == 0)
         found = stored_batches(self.primary.url)
         numbers = {(sealed.header.boot, sealed.header.seq) for sealed in found}

@@ -7,7 +7,7 @@ import pytest
 from tests.edge_processes import edge_processes, wait_for
 from tests.spool_world import NOISY, QUIET, RECOVERS_WITHIN_S, SpoolWorld, Start
 
-BOUND = 8_000_000
+BOUND = 12_000_000
 
 
 def metric(text: str, name: str) -> float:
@@ -42,12 +42,23 @@ def test_a_full_spool_refuses_both_sites_and_no_number_is_used_up(
         primary.kill()
         for site in (NOISY, QUIET):
             world.post_until_refused(site)
-        wait_for(lambda: world.post(QUIET).status == 503)
-        wait_for(lambda: edge.readiness()["stores_at"] == "nowhere")
+
+        def is_full() -> bool:
+            # Between two looks a little room may show, as the memory of connections comes and goes.
+            refused = world.post(QUIET).status == 503
+            return refused and bool(edge.readiness()["stores_at"] == "nowhere")
+
+        def shows_no_headroom() -> bool:
+            world.post(QUIET)
+            shown = edge.drain_metrics()
+            bytes_left = metric(shown, "millrace_spool_headroom_bytes")
+            return bytes_left == metric(shown, "millrace_spool_headroom_seconds") == 0
+
+        wait_for(is_full)
+        wait_for(shows_no_headroom)
         assert world.waiting() == len(world.acknowledged) > 0
-        wait_for(lambda: metric(edge.drain_metrics(), "millrace_spool_headroom_bytes") == 0)
-        assert metric(edge.drain_metrics(), "millrace_spool_headroom_seconds") == 0
         drain.terminate()
+        drain.wait()
         world.drain_all()
         assert world.voids() == set()
         assert world.seconds_until_taken(QUIET) < RECOVERS_WITHIN_S
