@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
 import psycopg
 from psycopg import Connection
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shared.heartbeat import DRAIN_FIELD, BootBeat, DrainBeat, redis_key
-from writer.database import Unavailable
+from shared.heartbeat import BootBeat, redis_key
+from writer.ledger_beats import Beats, Counts, Fresh, field_of
 from writer.ledger_counts import site_digest
 from writer.ledger_fold import (
     Hole,
@@ -74,9 +73,13 @@ VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (edge, boot, site_digest, outcome)
 DO UPDATE SET events = greatest(c.events, excluded.events)
 """
-
-_boot_beat = msgspec.msgpack.Decoder(BootBeat)
-_drain_beat = msgspec.msgpack.Decoder(DrainBeat)
+# Nothing more can come of it, and nothing of it is missing.
+_OVER = """
+SELECT boot FROM boot b
+WHERE edge = %s AND boot = ANY(%s) AND ended AND low >= last_acked AND lost = '{}'
+  AND stored + void + aside + accepted @> int8range(1, low + 1)
+  AND NOT EXISTS (SELECT FROM batch s WHERE s.edge = b.edge AND s.boot = b.boot)
+"""
 
 
 EntryId = tuple[int, int]
@@ -96,26 +99,34 @@ class Ledger:
     def __init__(self, session: Session, redis: Redis) -> None:
         self._session = session
         self._redis = redis
-        self._counted: dict[tuple[str, int], dict[str, dict[str, int]]] = {}
+        self._beats: dict[str, Beats] = {}
         self._watches: dict[str, Watch] = {}
+        self._connections = 0
 
     async def copy_heartbeats(self) -> None:
         """One look at every registered edge."""
         edges = await self._session.run(
             lambda connection: [edge for (edge,) in connection.execute(_EDGES)]
         )
+        if self._session.connections != self._connections:
+            # It may have come back restored from a backup, without what it was told since.
+            self._connections = self._session.connections
+            self._beats.clear()
         for edge in edges:
             raw: Any = await self._redis.hgetall(redis_key(edge))
             if raw:
-                await self._put_beats(edge, raw)
+                await self._copy(edge, raw)
 
-    async def _put_beats(self, edge: str, raw: Mapping[bytes, bytes]) -> None:
-        try:
-            await self._session.run(partial(self._put, edge, raw))
-        except Unavailable:
-            # It may come back restored from a backup, without what it was told since.
-            self._counted.clear()
-            raise
+    async def _copy(self, edge: str, raw: Mapping[bytes, bytes]) -> None:
+        beats = self._beats.setdefault(edge, Beats(edge))
+        fresh = beats.look(raw)
+        await self._session.run(partial(_put, edge, fresh, beats))
+        beats.written(fresh)
+        if outdated := beats.outdated():
+            over = await self._session.run(partial(_read_over, edge, outdated))
+            if over:
+                # Whoever tells it again after this tells nothing new, and it goes again.
+                await self._redis.hdel(redis_key(edge), *map(field_of, over))
 
     async def look_for_losses(self) -> None:
         """Fold what is settled, and hold every hole against its stream."""
@@ -143,38 +154,68 @@ class Ledger:
             return 0, 0
         return _entry_id(found["last-generated-id"])
 
-    def _put(self, edge: str, raw: Mapping[bytes, bytes], connection: Connection[Any]) -> None:
-        boots, drain = read_beats(edge, raw)
-        heard = [beat.at for beat in boots.values()] + ([drain.at] if drain else [])
-        with _forgiving(edge):
-            if heard:
-                connection.execute(_HEARD, (moment(max(heard)), edge))
-            if drain is not None:
-                _put_drain(connection, edge, drain)
-        for boot, beat in boots.items():
-            # Each alone: one that no column can hold hides no other.
-            with _forgiving(edge):
-                with connection.transaction():
-                    self._put_boot(connection, edge, boot, beat)
-                self._counted[edge, boot] = beat.counts
-        connection.execute(_FINAL, (edge,))
-        if connection.execute(_RETURNED, (edge,)).fetchone():
-            log.warning("edge %s was retired and is heard again: it is waited for", edge)
 
-    def _put_boot(self, connection: Connection[Any], edge: str, boot: int, beat: BootBeat) -> None:
-        void = _multirange(beat.void)
-        low_time, at = moment(beat.low_time), moment(beat.at)
-        values = (edge, boot, void, beat.low, low_time, beat.last_acked)
-        connection.execute(_BOOT, (*values, beat.clock_offset_us, at, beat.ended, beat.counted_to))
-        known = self._counted.get((edge, boot), {})
-        changed = [
-            (edge, boot, site_digest(site), outcome, site.replace("\0", "\ufffd"), events)
-            for site, outcomes in sorted(beat.counts.items())
-            for outcome, events in sorted(outcomes.items())
-            if known.get(site, {}).get(outcome) != events
-        ]
-        if changed:
-            connection.cursor().executemany(_COUNT, changed)
+def _put(edge: str, fresh: Fresh, beats: Beats, connection: Connection[Any]) -> None:
+    """What has changed, in one transaction; where no column can hold one of them, each alone."""
+    try:
+        with connection.transaction():
+            _put_together(connection, edge, fresh, beats)
+    except (psycopg.DataError, OverflowError):
+        for one in _each(fresh):
+            with _forgiving(edge), connection.transaction():
+                _put_together(connection, edge, one, beats)
+    with connection.transaction():
+        connection.execute(_FINAL, (edge,))
+        returned = connection.execute(_RETURNED, (edge,)).fetchone()
+    if returned:
+        log.warning("edge %s was retired and is heard again: it is waited for", edge)
+
+
+def _each(fresh: Fresh) -> Iterator[Fresh]:
+    for boot, beat in fresh.boots.items():
+        yield Fresh({}, {boot: beat}, None)
+    if fresh.drain is not None:
+        yield Fresh({}, {}, fresh.drain)
+
+
+def _put_together(connection: Connection[Any], edge: str, fresh: Fresh, beats: Beats) -> None:
+    cursor, boots = connection.cursor(), sorted(fresh.boots.items())
+    heard = [beat.at for _, beat in boots] + ([fresh.drain.at] if fresh.drain else [])
+    if heard:
+        cursor.execute(_HEARD, (moment(max(heard)), edge))
+    if fresh.drain is not None:
+        oldest = fresh.drain.oldest_at
+        since = None if oldest is None else moment(oldest)
+        cursor.execute(_SPOOLED, (fresh.drain.batches, fresh.drain.bytes, since, edge))
+    # In one order, lest two writers wait for each other.
+    if rows := [_boot_row(edge, boot, beat) for boot, beat in boots]:
+        cursor.executemany(_BOOT, rows)
+    counts = [
+        (edge, boot, *count)
+        for boot, beat in boots
+        for count in _changed(beats.counts_of(boot), beat.counts)
+    ]
+    if counts:
+        cursor.executemany(_COUNT, counts)
+
+
+def _boot_row(edge: str, boot: int, beat: BootBeat) -> tuple[object, ...]:
+    void = _multirange(beat.void)
+    low_time, at = moment(beat.low_time), moment(beat.at)
+    values = (edge, boot, void, beat.low, low_time, beat.last_acked)
+    return (*values, beat.clock_offset_us, at, beat.ended, beat.counted_to)
+
+
+def _changed(known: Counts, told: Counts) -> Iterator[tuple[object, ...]]:
+    for site, outcomes in sorted(told.items()):
+        for outcome, events in sorted(outcomes.items()):
+            if known.get(site, {}).get(outcome) != events:
+                name = site.replace("\0", "\ufffd")
+                yield site_digest(site), outcome, name, events
+
+
+def _read_over(edge: str, boots: list[int], connection: Connection[Any]) -> list[int]:
+    return [boot for (boot,) in connection.execute(_OVER, (edge, boots))]
 
 
 @contextmanager
@@ -192,28 +233,6 @@ def _of(holes: Iterable[Hole], edge: str) -> list[Hole]:
 def _entry_id(entry_id: bytes) -> EntryId:
     ms, _, sequence = entry_id.partition(b"-")
     return int(ms), int(sequence)
-
-
-def read_beats(
-    edge: str, raw: Mapping[bytes, bytes]
-) -> tuple[dict[int, BootBeat], DrainBeat | None]:
-    """The heartbeats of an edge by boot, and its drain's. What cannot be read is left out."""
-    boots: dict[int, BootBeat] = {}
-    drain: DrainBeat | None = None
-    for field, value in raw.items():
-        try:
-            if field == DRAIN_FIELD.encode():
-                drain = _drain_beat.decode(value)
-            else:
-                boots[int(field, 16)] = _boot_beat.decode(value)
-        except (msgspec.MsgspecError, ValueError):
-            log.warning("a heartbeat of edge %r cannot be read", edge)
-    return boots, drain
-
-
-def _put_drain(connection: Connection[Any], edge: str, drain: DrainBeat) -> None:
-    oldest = None if drain.oldest_at is None else moment(drain.oldest_at)
-    connection.execute(_SPOOLED, (drain.batches, drain.bytes, oldest, edge))
 
 
 def _multirange(runs: Iterable[tuple[int, int]]) -> str:

@@ -21,6 +21,8 @@ class Session:
         self._answer_s = answer_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._connection: Connection[Any] | None = None
+        self.connections = 0
+        """How many there were: what is remembered of the database goes with the last one."""
 
     async def run(self, work: Callable[[Connection[Any]], T]) -> T:
         """The result of ``work``, done in the session's thread. Raises Unavailable."""
@@ -34,6 +36,7 @@ class Session:
     def _run(self, work: Callable[[Connection[Any]], T]) -> T:
         if self._connection is None:
             self._connection = connect(self._url, autocommit=True, answer_s=self._answer_s)
+            self.connections += 1
         try:
             return work(self._connection)
         except psycopg.Error as error:

@@ -7,7 +7,7 @@ from redis import Redis
 
 from shared.heartbeat import redis_key
 from tests.edge_under_test import edge_settings, running_edge
-from writer.ledger import read_beats
+from writer.ledger_beats import read_beats
 
 pytestmark = pytest.mark.anyio
 
