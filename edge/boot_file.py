@@ -150,15 +150,21 @@ def _room_for(path: Path) -> BinaryIO:
     return file
 
 
+def boot_files(folder: Path) -> set[Path]:
+    """Those that can be read, and those that cannot."""
+    return set(folder.glob(f"*{_SUFFIX}"))
+
+
 def read_boots(folder: Path) -> Iterator[tuple[Path, bool, BootRecord]]:
-    """(file, whether its worker lives, what it says) of every boot in the folder."""
-    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+    """(file, whether its worker lives, what it says) of every boot in the folder that can be
+    read."""
+    for path in sorted(boot_files(folder)):
         try:
             with path.open("r+b") as file:
                 record = _read_record(path, file.read(_SIZE))
                 if record is not None:
                     yield path, _is_locked(file.fileno()), record
-        except FileNotFoundError:
+        except (OSError, ValueError):
             continue
 
 

@@ -1,15 +1,17 @@
 """Closes the boots of workers that are gone, once the spool holds nothing of them."""
 
+import logging
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 from redis.asyncio import Redis
 
-from edge.boot_file import BootRecord, read_boots
+from edge.boot_file import BootRecord, boot_files, read_boots
 from edge.runs import merge
 from shared.heartbeat import BootBeat, redis_key
 
+_log = logging.getLogger("edge.drain")
 _decoder = msgspec.msgpack.Decoder(BootBeat)
 
 
@@ -34,26 +36,56 @@ class AtOnce:
         return True
 
 
-async def close_dead_boots(
-    folder: Path, edge: str, primary: Redis, now: int, rule: Rule | None = None
-) -> int:
-    """How many were closed. Without a rule, to be called while the spool is empty. Raises
-    RedisError, OSError."""
-    closed = 0
-    asked = rule or AtOnce()
-    for path, alive, record in read_boots(folder):
-        if alive or not asked.may_close(record.boot):
-            continue
+class DeadBoots:
+    """Of one edge. What cannot be read, on either side, is said once and left as it is: another
+    version may have written it, and a last word must not be made up."""
+
+    def __init__(self, folder: Path, edge: str, primary: Redis) -> None:
+        self._folder = folder
+        self._key = redis_key(edge)
+        self._primary = primary
+        self._said: set[str] = set()
+
+    async def close(self, now: int, rule: Rule | None = None) -> int:
+        """How many were closed. Without a rule, to be called while the spool is empty. Raises
+        RedisError, OSError."""
+        closed = 0
+        asked = rule or AtOnce()
+        standing = boot_files(self._folder)
+        boots = list(read_boots(self._folder))
+        for path, alive, record in boots:
+            if alive or not asked.may_close(record.boot) or not await self._tell(record, now):
+                continue
+            if asked.is_closed(record.boot):
+                path.unlink(missing_ok=True)
+                closed += 1
+        for path in standing - {path for path, _, _ in boots}:
+            if path.exists():
+                self._say(f"the boot file {path} cannot be read")
+        return closed
+
+    async def _tell(self, record: BootRecord, now: int) -> bool:
+        """The last word, unless it stands there; False: what stands there cannot be read."""
         field = f"{record.boot:012x}"
-        raw = await primary.hget(redis_key(edge), field)
-        last = _decoder.decode(raw) if isinstance(raw, bytes) else None
-        if last is None or not last.ended:
-            beat = final_beat(record, last, now)
-            await primary.hset(redis_key(edge), field, msgspec.msgpack.encode(beat))
-        if asked.is_closed(record.boot):
-            path.unlink(missing_ok=True)
-            closed += 1
-    return closed
+        raw = await self._primary.hget(self._key, field)
+        try:
+            last = _decoder.decode(raw) if isinstance(raw, bytes) else None
+            if last is not None and last.ended:
+                return True
+            beat = msgspec.msgpack.encode(final_beat(record, last, now))
+        except (msgspec.MsgspecError, ValueError, OverflowError):
+            self._say(
+                f"the heartbeat of the dead boot {field} cannot be read (HDEL it from"
+                f" {self._key} to have the boot closed by its file alone)"
+            )
+            return False
+        await self._primary.hset(self._key, field, beat)
+        return True
+
+    def _say(self, what: str) -> None:
+        if what not in self._said:
+            _log.error("%s: this boot stays open, and completeness waits for it", what)
+            self._said.add(what)
 
 
 def final_beat(record: BootRecord, last: BootBeat | None, now: int) -> BootBeat:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from edge.clock import CaptureClock
-from edge.closing import close_dead_boots
+from edge.closing import DeadBoots
 from edge.ending import end_tasks
 from edge.journal_drain import JournalDrain
 from edge.journal_notes import NoteBook
@@ -79,6 +79,7 @@ class Drain:
         self._gauges = SpoolGauges()
         self._spool_state = SpoolState()
         self._prepared = asyncio.Event()
+        self._dead_boots = DeadBoots(settings.edge_state_dir, edge, self._core)
         self._moved = 0
         self._pace = Pace(settings.drain_bytes_per_s, settings.drain_share)
         moved = (lambda: self._moved) if self._journal is None else None
@@ -152,8 +153,7 @@ class Drain:
         if self._journal is not None:
             await self._journal.look()
         if extent.batches == 0 or self._journal is not None:
-            folder = self._settings.edge_state_dir
-            await close_dead_boots(folder, edge, self._core, now, self._journal)
+            await self._dead_boots.close(now, self._journal)
 
     async def _measure(self) -> Extent:
         """What waits. Raises SpoolAway."""
