@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Row, and_, func, literal, or_, select, text
+from sqlalchemy import Boolean, Select, and_, func, literal, or_, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,6 @@ from writer.tables import (
     batch,
     boot,
     client_id,
-    commits,
     edge,
     events,
     left_out,
@@ -117,8 +116,14 @@ _Look = tuple[dict[str, Any] | None, int | None, str | None]
 _NOTHING: _Look = (None, None, None)
 
 
-async def _in_events(db: AsyncConnection, event_id: UUID, place: Place | None) -> _Look:
-    found = await _row(db, event_id, await _commit_of(db, place))
+async def _in_events(db: AsyncConnection, event_id: UUID, _: Place | None) -> _Look:
+    await db.execute(text(f"SET LOCAL statement_timeout = {_SEARCH_MS}"))
+    try:
+        found = (await db.execute(standing(event_id))).first()
+    except OperationalError as error:
+        raise Refusal(
+            Code.QUERY_TIMEOUT, "the event was not found in time; ask again when less is going on"
+        ) from error
     if found is None:
         return _NOTHING
     site_id, key, *values = tuple(found)
@@ -126,40 +131,14 @@ async def _in_events(db: AsyncConnection, event_id: UUID, place: Place | None) -
     return {"found": Found.STORED, "event": event}, site_id, key
 
 
-async def _row(db: AsyncConnection, event_id: UUID, commit_no: int | None) -> Row[Any] | None:
-    """The event's row, if it stands. By its commit, which is indexed; else the whole table is
-    searched."""
-    await db.execute(text(f"SET LOCAL statement_timeout = {_SEARCH_MS}"))
-    statement = (
+def standing(event_id: UUID) -> Select[Any]:
+    """The row of an event, if it stands: its site, and what is shown."""
+    return (
         select(events.c.site_id, site.c.key, *_SHOWN)
         .join_from(events, site, events.c.site_id == site.c.site_id, isouter=True)
         .where(events.c.event_id == event_id, events.c.commit_out.is_(None))
         .limit(1)
     )
-    if commit_no is not None:
-        range_of_ts = select(commits.c.first_ts, commits.c.last_ts).where(
-            commits.c.commit_no == commit_no
-        )
-        times = (await db.execute(range_of_ts)).first()
-        if times is not None and times[0] is not None:
-            near = statement.where(
-                events.c.commit_in == commit_no, events.c.ts.between(times[0], times[1])
-            )
-            if (row := (await db.execute(near)).first()) is not None:
-                return row
-    try:
-        return (await db.execute(statement)).first()
-    except OperationalError as error:
-        raise Refusal(
-            Code.QUERY_TIMEOUT, "the event was not found in time; ask again when less is going on"
-        ) from error
-
-
-async def _commit_of(db: AsyncConnection, place: Place | None) -> int | None:
-    if place is None:
-        return None
-    of_batch = select(batch.c.commit_no).where(batch.c.boot == place.boot, batch.c.seq == place.seq)
-    return (await db.execute(of_batch)).scalar()
 
 
 async def _in_left_out(db: AsyncConnection, event_id: UUID, _: Place | None) -> _Look:

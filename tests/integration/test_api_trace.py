@@ -8,11 +8,14 @@ from uuid import UUID
 import psycopg
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import create_engine
 
+from api.trace import standing
 from infrastructure.cli import cli
 from shared import receipt
 from tests.integration.api_service import ApiService, api_service, error
 from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_edge, put_site
+from writer.migrate import sqlalchemy_url
 from writer.prepare import Entry
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +62,24 @@ async def test_a_stored_event_is_found_after_its_batch_is_folded(
     pipe.put(edge.entry([envelope()]))
     run(database, "delete from batch")
     assert (await trace_of(api, receipt.counted(edge.boot, 1, 0)))["found"] == "stored"
+
+
+def test_no_event_is_looked_for_by_reading_all_of_them(database: str) -> None:
+    run(
+        database,
+        "insert into events (site_id, ts, event_id, commit_in, day, hour, received_at, name,"
+        " interactive) select 1, t, gen_random_uuid(), 1, t::date, 0, t, 'pageview', true"
+        " from generate_series(now() - interval '30 days', now(), interval '2 minutes') t",
+    )
+    run(database, "analyze events")
+    engine = create_engine(sqlalchemy_url(database))
+    for event_id in (UUID(int=receipt.counted(7, 1, 0)), client_id(1)):
+        statement = standing(event_id).compile(engine, compile_kwargs={"literal_binds": True})
+        with engine.connect() as connection:
+            plan = [str(line) for (line,) in connection.exec_driver_sql(f"explain {statement}")]
+        assert not [line for line in plan if "Seq Scan" in line and "_hyper_" in line], plan
+        assert any("events_by_receipt" in line for line in plan), plan
+    engine.dispose()
 
 
 async def test_a_duplicate_names_the_event_that_stands_whatever_came_between(

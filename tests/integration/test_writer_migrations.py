@@ -39,7 +39,13 @@ def test_events_are_a_hypertable_without_an_index_on_time_alone(database: str) -
         ).fetchall()
     assert tables == [("events",)]
     names = [name for (name,) in indexes]
-    assert names == ["events_by_commit", "events_by_visitor", "events_gone", "events_once"]
+    assert names == [
+        "events_by_commit",
+        "events_by_receipt",
+        "events_by_visitor",
+        "events_gone",
+        "events_once",
+    ]
 
 
 def test_a_lower_number_that_commits_later_is_never_skipped(database: str) -> None:
