@@ -15,6 +15,7 @@ from infrastructure.cli import cli
 from shared import receipt
 from tests.integration.api_service import ApiService, api_service, error
 from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_edge, put_site
+from writer.held import discard, find_held
 from writer.migrate import sqlalchemy_url
 from writer.prepare import Entry
 
@@ -135,6 +136,36 @@ async def test_what_is_in_no_ledger_names_the_edge_of_its_boot(
     assert found["last_heard"].startswith("2026-06-10T12:00:00")
     assert (await trace_of(api, receipt.counted(77, 2, 0)))["found"] == "refused"
     assert (await trace_of(api, receipt.counted(77, 3, 0)))["found"] == "lost"
+
+
+async def test_a_number_that_its_boot_never_gave_out_is_unknown(
+    api: ApiService, pipe: Pipe, database: str
+) -> None:
+    run(
+        database,
+        "insert into boot (edge, boot, low, last_acked, ended, last_heard) values"
+        " ('e1', 77, 9, 8, true, now()), ('e1', 78, 5, 8, false, now()),"
+        " ('e1', 79, 5, 8, false, now() - interval '1 day')",
+    )
+
+    async def found(boot: int, seq: int) -> str:
+        return str((await trace_of(api, receipt.counted(boot, seq, 0)))["found"])
+
+    assert (await found(77, 9), await found(77, 10)) == ("under_way", "unknown")
+    assert (await found(78, 5_000), await found(78, 10_000_000)) == ("under_way", "unknown")
+    assert (await found(79, 10_000_000), await found(79, 2**39)) == ("under_way", "unknown")
+
+
+async def test_an_entry_that_was_set_aside_whole_and_discarded_is_of_no_known_site(
+    api: ApiService, pipe: Pipe, database: str
+) -> None:
+    edge = FakeEdge()
+    name, entry_id, fields = edge.entry([envelope()])[:3]
+    pipe.put(Entry(name, entry_id, {**fields, b"body": b"damaged"}))
+    with psycopg.connect(database, autocommit=True) as connection:
+        assert discard(connection, find_held(connection, None)) == 1
+    found = await trace_of(api, receipt.counted(edge.boot, 1, 0))
+    assert (found["found"], found["reason"], "site" in found) == ("dropped", "unsealable", False)
 
 
 async def test_what_is_not_ours_is_unknown(api: ApiService, pipe: Pipe) -> None:
