@@ -16,6 +16,7 @@ from psycopg import Connection, IsolationLevel
 from redis import Redis
 
 from shared.batch import DamagedBatch, Header, read_header
+from writer.held import DISCARDED
 from writer.ledger_counts import DROPPED, DUPLICATE, QUARANTINED, STORED
 from writer.ledger_fold import Ranges, read_asides
 from writer.stream import stream_key
@@ -112,11 +113,13 @@ class EdgeSums(msgspec.Struct, frozen=True):
 
 
 class BootSums(NamedTuple):
-    """Events of a boot that only numbers tell of."""
+    """Events of a boot that only numbers tell of. ``aside`` and ``discarded``: in entries set
+    aside whole, held and discarded since."""
 
     received: int
     in_flight: int
     aside: int
+    discarded: int
     spooled: int
     accepted_lost: int
     missing: tuple[Missing, ...]
@@ -127,7 +130,7 @@ def read_edge(connection: Connection[Any], redis: Redis, edge: str) -> EdgeSums:
     for _ in range(_TRIES):
         told, counted, heard = _read_told(connection, edge)
         waiting = _read_stream(redis, edge)
-        kept, outcomes, asides = _read_kept(connection, edge)
+        kept, outcomes, asides, discarded = _read_kept(connection, edge)
         if not any(_is_ahead(kept[boot].stored, told.get(boot, Told())) for boot in kept):
             break
     boots = [
@@ -138,8 +141,9 @@ def read_edge(connection: Connection[Any], redis: Redis, edge: str) -> EdgeSums:
             kept.get(boot, Kept(Ranges(), 0, 0, {}, 0)),
             {h.seq: h.n for h in waiting if h.boot == boot},
             {h.seq: h.n for h in asides if h.boot == boot},
+            {h.seq: h.n for h in discarded if h.boot == boot},
         )
-        for boot in sorted({*told, *kept, *(h.boot for h in (*waiting, *asides))})
+        for boot in sorted({*told, *kept, *(h.boot for h in (*waiting, *asides, *discarded))})
     ]
     return _sum_up(edge, heard, boots, counted, outcomes)
 
@@ -151,13 +155,19 @@ def balance(
     kept: Kept,
     waiting: dict[int, int],
     asides: dict[int, int],
+    discarded: dict[int, int],
 ) -> BootSums:
-    """One boot. ``waiting`` and ``asides``: events by number, in the stream and set aside whole."""
+    """One boot. ``waiting``, ``asides`` and ``discarded``: events by number, in the stream, set
+    aside whole, and let go of since."""
     asides = {seq: n for seq, n in asides.items() if not _is_stored(kept, seq)}
-    waiting = {
-        seq: n for seq, n in waiting.items() if seq not in asides and not _is_stored(kept, seq)
+    discarded = {
+        seq: n for seq, n in discarded.items() if seq not in asides and not _is_stored(kept, seq)
     }
-    beside = [*kept.batches.items(), *waiting.items(), *asides.items()]
+    unproven = {**asides, **discarded}
+    waiting = {
+        seq: n for seq, n in waiting.items() if seq not in unproven and not _is_stored(kept, seq)
+    }
+    beside = [*kept.batches.items(), *waiting.items(), *unproven.items()]
     newer = kept.uncounted + sum(n for seq, n in beside if not told.counts(seq))
     found = kept.folded + sum(n for _, n in beside)
     known = [*spans(kept.stored), *spans(told.void), *((seq, seq) for seq, _ in beside)]
@@ -166,10 +176,24 @@ def balance(
     accepted = _accepted(told, known, rest)
     rest -= accepted
     excused = [*known, *spans(told.accepted)]
+    aside, let_go = sum(asides.values()), sum(discarded.values())
+    if any(map(told.counts, unproven)) and not gaps(excused, 1, told.low):
+        over = _over(rest, sum(last - first + 1 for first, last in held))
+        more = over if asides else 0
+        less = max(aside + more, 0) - aside
+        aside, let_go = aside + less, max(let_go + over - less, 0)
+        rest -= aside + let_go - sum(unproven.values())
     missing = _missing(f"{boot:012x}", told, excused, rest, held, kept)
     spooled = max(rest, 0) if held else 0
-    sums = (received + newer, sum(waiting.values()), sum(asides.values()))
+    sums = (received + newer, sum(waiting.values()), aside, let_go)
     return BootSums(*sums, spooled, accepted, tuple(missing))
+
+
+def _over(rest: int, held: int) -> int:
+    """By how much the plain headers of entries set aside say too little of their events. Nobody has
+    proven them, so the edge's own count stands: nothing is left where it holds no number, and one
+    event at least for each number that it holds."""
+    return min(rest - held, 0) if held else rest
 
 
 def _accepted(told: Told, known: list[Span], rest: int) -> int:
@@ -252,14 +276,15 @@ def _read_stream(redis: Redis, edge: str) -> list[Header]:
 
 def _read_kept(
     connection: Connection[Any], edge: str
-) -> tuple[dict[int, Kept], _Counted, list[Header]]:
+) -> tuple[dict[int, Kept], _Counted, list[Header], list[Header]]:
     batches: dict[int, dict[int, int]] = defaultdict(dict)
     with _one_look(connection):
         folded = connection.execute(_FOLDED, (edge,)).fetchall()
         for boot, seq, n in connection.execute(_BATCHES, (edge,)):
             batches[boot][seq] = n
         counts = connection.execute(_COUNTS, (edge,)).fetchall()
-        asides = read_asides(connection, edge)
+        asides = read_asides(connection, edge, are_discarded=False)
+        discarded = read_asides(connection, edge, are_discarded=True)
     outcomes = Counter({(boot, site, outcome): n for boot, site, outcome, n in counts})
     decided: Counter[int] = Counter()
     for (boot, _, _), n in outcomes.items():
@@ -270,7 +295,7 @@ def _read_kept(
         boot: Kept(*ranges.get(boot, nothing), batches.get(boot, {}), decided[boot])
         for boot in {*ranges, *batches, *decided}
     }
-    return kept, outcomes, asides
+    return kept, outcomes, asides, discarded
 
 
 def _one_look(connection: Connection[Any]) -> Any:
@@ -282,7 +307,8 @@ def _sum_up(
     edge: str, heard: str | None, boots: list[BootSums], counted: _Counted, outcomes: _Counted
 ) -> EdgeSums:
     told, ours = _by_outcome(counted), _by_outcome(outcomes)
-    at_edge = _reasons(told)
+    at_edge, by_us = _reasons(told), _reasons(ours)
+    by_us[DISCARDED] += sum(boot.discarded for boot in boots)
     sites = sorted({site for _, site, _ in [*counted, *outcomes]})
     return EdgeSums(
         edge=edge,
@@ -290,7 +316,7 @@ def _sum_up(
         received=sum(boot.received for boot in boots) + sum(at_edge.values()),
         stored=ours[STORED],
         duplicate=ours[DUPLICATE],
-        dropped=dict(sorted((at_edge + _reasons(ours)).items())),
+        dropped=dict(sorted((at_edge + by_us).items())),
         quarantined=ours[QUARANTINED] + sum(boot.aside for boot in boots),
         in_flight=sum(boot.in_flight for boot in boots),
         spooled=sum(boot.spooled for boot in boots),

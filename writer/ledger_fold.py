@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from shared.batch import DamagedBatch, Header, read_header
+from shared.batch import MAX_EVENTS, DamagedBatch, Header, read_header
 from shared.metrics import LEDGER_LOST_BATCHES
 
 log = logging.getLogger("writer")
@@ -56,7 +56,10 @@ SELECT edge, boot, low, lost, holes FROM (
 """
 """Every boot with numbers at or below ``low`` that are neither stored, void, set aside nor
 accepted as lost."""
-_ENTRIES_ASIDE = "SELECT sealed FROM quarantine WHERE edge = %s AND digest IS NOT NULL"
+_ENTRIES_ASIDE = """
+SELECT sealed FROM quarantine WHERE edge = %s AND digest IS NOT NULL
+  AND (state = 'discarded') = coalesce(%s, state = 'discarded') ORDER BY quarantine_id
+"""
 _PUT_ASIDE = """
 UPDATE boot SET aside = aside + %s::int8multirange WHERE edge = %s AND boot = %s
 """
@@ -101,17 +104,21 @@ def read_holes(connection: Connection[Any]) -> list[Hole]:
     return [Hole(*row) for row in connection.execute(HOLES)]
 
 
-def read_asides(connection: Connection[Any], edge: str) -> list[Header]:
-    """What the plain headers of the entries set aside whole say. Nobody has proven them; they
-    excuse a hole, because the damage was noticed and is counted."""
+def read_asides(
+    connection: Connection[Any], edge: str, *, are_discarded: bool | None = None
+) -> list[Header]:
+    """What the plain headers of the entries set aside whole say: all, or only those that an
+    operator has discarded, or has not. Nobody has proven them; they excuse a hole, because the
+    damage was noticed and is counted. ``n`` is 0 where no batch has so many events."""
     found: list[Header] = []
-    for (sealed,) in connection.execute(_ENTRIES_ASIDE, (edge,)):
+    for (sealed,) in connection.execute(_ENTRIES_ASIDE, (edge, are_discarded)):
         try:
             header = read_header(msgspec.msgpack.decode(sealed, type=dict[bytes, bytes]))
         except (msgspec.MsgspecError, DamagedBatch, ValueError):
             continue
-        if 0 < header.seq < 2**62 and 0 <= header.boot < 2**48 and 0 <= header.n < 2**31:
-            found.append(header)
+        if 0 < header.seq < 2**62 and 0 <= header.boot < 2**48:
+            is_sound = 0 <= header.n <= MAX_EVENTS
+            found.append(header if is_sound else msgspec.structs.replace(header, n=0))
     return found
 
 
