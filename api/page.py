@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import origin_of
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
-PAGES = ("/", "/live", "/login")
+PAGES = ("/", "/live", "/login", "/sites/{site}")
 
 _ASSETS = "assets"
 _FOREVER = "public, max-age=31536000, immutable"

@@ -1,6 +1,10 @@
 /** Where the reader is: the address bar, as state. */
 
-export type Place = { page: "sites" } | { page: "login" } | { page: "live"; site: string };
+export type Place =
+  | { page: "sites" }
+  | { page: "login" }
+  | { page: "live"; site: string }
+  | { page: "overview"; site: string; search: string };
 
 class Route {
   place = $state.raw<Place>(read(location));
@@ -10,9 +14,14 @@ class Route {
   }
 
   go(path: string): void {
-    history.pushState(null, "", path);
-    this.place = read(location);
+    this.change(path);
     scrollTo(0, 0);
+  }
+
+  /** Go to another view of the same page, and stay where one has scrolled to. */
+  change(path: string): void {
+    if (path !== location.pathname + location.search) history.pushState(null, "", path);
+    this.place = read(location);
   }
 
   /** Follow a link of the page without loading it anew; what opens elsewhere is left alone. */
@@ -24,12 +33,26 @@ class Route {
   };
 }
 
-function read(at: Location): Place {
-  if (at.pathname === "/login") return { page: "login" };
-  const site = new URLSearchParams(at.search).get("site");
-  return at.pathname === "/live" && site ? { page: "live", site } : { page: "sites" };
+function read({ pathname, search }: Location): Place {
+  if (pathname === "/login") return { page: "login" };
+  const live = new URLSearchParams(search).get("site");
+  if (pathname === "/live" && live) return { page: "live", site: live };
+  const site = decode(/^\/sites\/([^/]+)$/.exec(pathname)?.[1] ?? "");
+  return site ? { page: "overview", site, search } : { page: "sites" };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }
 
 export const livePath = (site: string): string => `/live?site=${encodeURIComponent(site)}`;
+
+/** `search`: the view, from the question mark on. */
+export const overviewPath = (site: string, search = ""): string =>
+  `/sites/${encodeURIComponent(site)}${search}`;
 
 export const route = new Route();

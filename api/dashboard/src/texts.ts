@@ -23,7 +23,14 @@ export const texts = {
     lead: "Choose the site to look at.",
     none: "There is no site yet. Add one on the server with this line, then load this page anew.",
     noneCommand: "millrace site add example.com",
-    open: "Open the live page",
+    open: "Open the overview",
+  },
+
+  overview: {
+    name: "Overview",
+    ignored: (parts: string) =>
+      `A part of this address was not understood and is left out: ${parts}`,
+    zone: (zone: string) => `Days of ${zone}`,
   },
 
   here: (count: number) => (count === 1 ? "visitor now" : "visitors now"),
