@@ -18,7 +18,15 @@ from api.endpoints.edges import ShownEdges, list_edges
 from api.endpoints.keys import MadeKey, NewKey, ShownKeys, add_key, drop_key, list_keys
 from api.endpoints.live import Ticket, TicketFor, make_ticket
 from api.endpoints.query import answer_query
-from api.endpoints.session import SignedIn, SignIn, show_session, sign_in, sign_out
+from api.endpoints.session import (
+    LinkToken,
+    SignedIn,
+    SignIn,
+    show_session,
+    sign_in,
+    sign_in_by_link,
+    sign_out,
+)
 from api.endpoints.sites import (
     NewSite,
     ShownSite,
@@ -43,6 +51,10 @@ _QUERY, _ADMIN = SCOPES.QUERY, SCOPES.ADMIN
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/session", sign_in, "Sign in", None, SignIn, SignedIn),
+    Endpoint(
+        "POST", "/api/session/link", sign_in_by_link, "Sign in by a link that works once", None,
+        LinkToken, SignedIn,
+    ),
     Endpoint("GET", "/api/session", show_session, "Who is signed in", None, gives=SignedIn),
     Endpoint("DELETE", "/api/session", sign_out, "Sign out", None),
     Endpoint("GET", "/api/sites", list_sites, "Every site", _QUERY, gives=ShownSites),

@@ -7,12 +7,12 @@ import anyio
 from anyio.to_thread import run_sync
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.errors import Code, Refusal
-from writer.tables import owner, session
+from writer.tables import owner, session, sign_in_link
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1_024
@@ -50,7 +50,7 @@ async def put_owner(db: AsyncConnection, email: str, password: str) -> int:
 
 
 async def reset_password(db: AsyncConnection, email: str, password: str) -> None:
-    """A new password; every sign-in of this owner ends. Raises Refusal."""
+    """A new password; every sign-in of this owner ends, and no link works. Raises Refusal."""
     statement = (
         update(owner)
         .where(owner.c.email == plain_email(email))
@@ -61,6 +61,12 @@ async def reset_password(db: AsyncConnection, email: str, password: str) -> None
     if owner_id is None:
         raise Refusal(Code.NOT_FOUND, f"there is no owner {plain_email(email)!r}")
     await db.execute(delete(session).where(session.c.owner_id == owner_id))
+    await db.execute(delete(sign_in_link).where(sign_in_link.c.owner_id == owner_id))
+
+
+async def has_owner(db: AsyncConnection) -> bool:
+    """Whether there is anybody who could sign in."""
+    return bool(await db.scalar(select(exists().select_from(owner))))
 
 
 async def find_owner(db: AsyncConnection, email: str) -> tuple[int, str] | None:

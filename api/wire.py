@@ -60,12 +60,12 @@ def json_response(value: Any, status: int = 200) -> Response:
     )
 
 
-def refusal_response(refusal: Refusal) -> Response:
-    """A refusal in the one shape of error."""
+def refusal_response(refusal: Refusal, **more: Any) -> Response:
+    """A refusal in the one shape of error, and whatever else the answer holds."""
     headers = {"cache-control": "no-store"}
     if refusal.retry_after_s is not None:
         headers["retry-after"] = str(refusal.retry_after_s)
-    return Response(refusal.body(), refusal.status, headers, "application/json")
+    return Response(refusal.body(**more), refusal.status, headers, "application/json")
 
 
 async def _read_body(request: Request) -> bytes:

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import click
 
-from infrastructure.local.folders import CHECKOUT
 from infrastructure.problem import Problem
 from shared.errors import Refusal
+from shared.program import IN_CHECKOUT, PROGRAM
 from shared.settings import BadSettings
-
-IN_CHECKOUT = (CHECKOUT / "run").exists()
-PROGRAM = "./run" if IN_CHECKOUT else "millrace"
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,9 @@ class ApiSettings(_Service, frozen=True, kw_only=True):
     )
     api_connections: Annotated[Positive, _about("database connections")] = 8
     api_session_days: Annotated[Positive, _about("how long a sign-in lasts", "days")] = 14
+    api_link_minutes: Annotated[
+        Positive, _about("how long a link that signs in works, once", "minutes")
+    ] = 15
 
 
 class RealtimeSettings(_Core, frozen=True, kw_only=True):

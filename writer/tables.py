@@ -374,6 +374,14 @@ session = Table(
     Column("expires_at", Instant, nullable=False),
 )
 
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True, comment="SHA-256 of the link's token"),
+    Column("owner_id", Integer, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
 api_key = Table(
     "api_key",
     metadata,

@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from api.auth import COOKIE, put_cookie
 from api.call import Call
-from api.owners import MAX_EMAIL, MAX_PASSWORD, find_owner, plain_email
+from api.owners import MAX_EMAIL, MAX_PASSWORD, find_owner, has_owner, plain_email
 from api.sessions import Owner, close_session, open_session
-from api.wire import json_response
+from api.sign_in_links import take_sign_in_link
+from api.wire import json_response, refusal_response
 from shared.errors import Code, Refusal
+from shared.program import PROGRAM
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,6 +20,12 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     email: str
     password: str
+
+
+class LinkToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``token``: what stands behind ``#token=`` in the link."""
+
+    token: str
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -34,6 +42,21 @@ async def sign_in(call: Call, body: SignIn) -> Response:
     if owner is None:
         raise Refusal(Code.UNAUTHENTICATED, "the e-mail address or the password is wrong")
     _count_success(call, body.email)
+    return await _open(call, owner)
+
+
+async def sign_in_by_link(call: Call, body: LinkToken) -> Response:
+    """Opens a session and sets its cookie; the link works no more. Raises Refusal."""
+    async with call.parts.pool.begin() as db:
+        owner = await take_sign_in_link(db, body.token, call.now)
+    if owner is None:
+        raise Refusal(
+            Code.UNAUTHENTICATED, "this link was used already, or is too old", field="token"
+        )
+    return await _open(call, owner)
+
+
+async def _open(call: Call, owner: Owner) -> Response:
     lasts = timedelta(days=call.parts.settings.api_session_days)
     async with call.parts.pool.begin() as db:
         token = await open_session(db, owner.owner_id, call.now, lasts)
@@ -42,11 +65,15 @@ async def sign_in(call: Call, body: SignIn) -> Response:
     return response
 
 
-async def show_session(call: Call, _: None) -> SignedIn:
-    """Who is signed in by cookie. Raises Refusal."""
-    if not isinstance(call.caller, Owner):
-        raise Refusal(Code.UNAUTHENTICATED, "nobody is signed in")
-    return SignedIn(call.caller.email)
+async def show_session(call: Call, _: None) -> SignedIn | Response:
+    """Who is signed in by cookie; where nobody is, whether anybody could be."""
+    if isinstance(call.caller, Owner):
+        return SignedIn(call.caller.email)
+    async with call.parts.pool.connect() as db:
+        more: dict[str, object] = {"has_owner": await has_owner(db)}
+    if not more["has_owner"]:
+        more["command"] = f"{PROGRAM} owner add you@example.com"
+    return refusal_response(Refusal(Code.UNAUTHENTICATED, "nobody is signed in"), **more)
 
 
 async def sign_out(call: Call, _: None) -> Response:
