@@ -37,6 +37,19 @@ _WHY_BY_STATE = {
     "40P01": COLLISION,
 }
 _WHY_BY_CLASS = {"53": SHORT_OF_RESOURCES, "08": UNREACHABLE, "": UNREACHABLE}
+# The driver hands on no SQLSTATE of a refusal to connect, only libpq's text with the server's
+# words. A server that speaks another language (lc_messages) counts as unreachable.
+_WHY_BY_WORDS = {
+    "too many clients already": SHORT_OF_RESOURCES,
+    "remaining connection slots are reserved": SHORT_OF_RESOURCES,
+    "too many connections for": SHORT_OF_RESOURCES,
+    "out of memory": SHORT_OF_RESOURCES,
+    "the database system is starting up": RESTARTING,
+    "the database system is shutting down": RESTARTING,
+    "the database system is in recovery mode": RESTARTING,
+    "the database system is not yet accepting connections": RESTARTING,
+    "the database system is not accepting connections": RESTARTING,
+}
 
 T = TypeVar("T")
 
@@ -141,6 +154,8 @@ def _why(error: psycopg.Error) -> str:
     if isinstance(error, Hung | psycopg.errors.ConnectionTimeout):
         return NO_ANSWER
     sqlstate = error.sqlstate or ""
+    if not sqlstate and (words := _words(error)):
+        return _WHY_BY_WORDS[words]
     return _WHY_BY_STATE.get(sqlstate) or _WHY_BY_CLASS.get(sqlstate[:2], OTHER)
 
 
@@ -150,5 +165,13 @@ def is_collision(error: psycopg.Error) -> bool:
 
 
 def describe(error: psycopg.Error) -> str:
-    """One line without data: the class, the SQLSTATE."""
-    return f"{type(error).__name__} {error.sqlstate or ''}".strip()
+    """One line without data: the class, the SQLSTATE, or the server's words at a connect."""
+    return f"{type(error).__name__} {error.sqlstate or _words(error)}".strip()
+
+
+def _words(error: psycopg.Error) -> str:
+    """Why a server refused to connect, where it is known; empty in all other cases."""
+    if error.sqlstate or not isinstance(error, psycopg.OperationalError):
+        return ""
+    _, fatal, said = str(error).partition("FATAL: ")
+    return next((words for words in _WHY_BY_WORDS if words in said), "") if fatal else ""
