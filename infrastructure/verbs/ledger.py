@@ -2,24 +2,24 @@
 
 import getpass
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 import msgspec
-import psycopg
 from psycopg import Connection
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 from redis import Redis
 from redis.exceptions import RedisError
-from rich.console import Console
-from rich.table import Table
 
+from infrastructure.core_database import core_database
 from infrastructure.local.running import use_running
+from infrastructure.plain_text import Storable, plain
 from infrastructure.problem import Problem
+from infrastructure.whole_table import plain_console, print_table
 from shared.settings import JobsSettings, load
 from writer.accepted import AcceptedLoss, accept_loss, read_accepted
 from writer.ledger_equation import NOWHERE, EdgeSums, Missing, SiteSums, read_edge, spans
@@ -32,7 +32,7 @@ _COLUMNS = ("received", "stored", "duplicate", "dropped", "quarantined")
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--edge", help="Only this edge.")
+@click.option("--edge", type=Storable(), help="Only this edge.")
 @click.pass_context
 def command(context: click.Context, as_json: bool, edge: str | None) -> None:
     """received = stored + duplicate + dropped + quarantined + in flight + spooled.
@@ -53,10 +53,12 @@ def _login() -> str:
 
 
 @command.command()
-@click.argument("edge")
-@click.argument("boot")
-@click.option("--by", default=_login, help="Who accepts it (your login, if not said).")
-@click.option("--note", default="", help="What was found out.")
+@click.argument("edge", type=Storable())
+@click.argument("boot", type=Storable())
+@click.option(
+    "--by", type=Storable(), default=_login, help="Who accepts it (your login, if not said)."
+)
+@click.option("--note", type=Storable(), default="", help="What was found out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def accept(edge: str, boot: str, by: str, note: str, yes: bool) -> None:
     """Accept what BOOT of EDGE has lost, once you have looked into it.
@@ -119,15 +121,10 @@ def _connected() -> Iterator[tuple[Connection[Any], Redis]]:
     settings = load(JobsSettings, os.environ)
     try:
         with (
-            psycopg.connect(settings.postgres_url, autocommit=True) as connection,
+            core_database(settings.postgres_url) as connection,
             Redis.from_url(settings.primary_url, socket_timeout=_TIMEOUT_S) as redis,
         ):
             yield connection, redis
-    except psycopg.Error as error:
-        raise Problem(
-            "The database of MILLRACE_POSTGRES_URL does not answer: start it, mend the URL, "
-            f"or run `migrate` ({type(error).__name__})."
-        ) from error
     except RedisError as error:
         raise Problem(
             "The primary of MILLRACE_PRIMARY_URL does not answer, and what is in flight "
@@ -145,24 +142,17 @@ def _plain_loss(loss: AcceptedLoss) -> dict[str, Any]:
 
 
 def _show(found: list[EdgeSums], losses: list[AcceptedLoss], holds: bool) -> None:
-    console = Console()
-    names = [*_COLUMNS, "in flight", "spooled", "accepted loss", "heard"]
-    console.print(_table("edge", names, map(_edge, found)))
+    console = plain_console()
+    names = ["edge", *_COLUMNS, "in flight", "spooled", "accepted loss", "heard"]
+    print_table(names, map(_edge, found), console)
     sites = [(sums.edge, *_site(site)) for sums in found for site in sums.sites]
-    console.print(_table("edge", ["site", *_COLUMNS, "under way"], sites))
+    print_table(["edge", "site", *_COLUMNS, "under way"], sites, console)
     for sums in found:
         for one in sums.missing:
-            console.print(_sentence(sums.edge, one), markup=False, soft_wrap=True)
+            click.echo(plain(_sentence(sums.edge, one)))
     for loss in losses:
-        console.print(_accepted_sentence(loss), markup=False, soft_wrap=True)
-    console.print("The equation holds." if holds else "The equation does not hold.")
-
-
-def _table(first: str, names: list[str], rows: Iterable[tuple[str, ...]]) -> Table:
-    table = Table(first, *names)
-    for row in rows:
-        table.add_row(*row)
-    return table
+        click.echo(plain(_accepted_sentence(loss)))
+    click.echo("The equation holds." if holds else "The equation does not hold.")
 
 
 def _edge(sums: EdgeSums) -> tuple[str, ...]:

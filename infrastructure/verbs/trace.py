@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.endpoints.trace import read_receipt
 from api.trace import Trace, trace
 from infrastructure.administration import in_transaction
+from infrastructure.plain_text import plain
 
 
 @click.command()
@@ -29,7 +30,7 @@ def command(receipt: str, as_json: bool) -> None:
     table = Table.grid(padding=(0, 2))
     for name, value in _told(found):
         # A client's text is shown as it is, never as markup or control characters.
-        table.add_row(name, _plain(value))
+        table.add_row(name, plain(value))
     Console(markup=False, highlight=False).print(table)
 
 
@@ -39,7 +40,3 @@ def _told(found: Trace) -> list[tuple[str, object]]:
     del fields["found"], fields["meaning"]
     told = [*fields.items(), *event.items()]
     return [(name, value) for name, value in told if value not in (None, "")]
-
-
-def _plain(value: object) -> str:
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))

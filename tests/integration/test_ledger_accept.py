@@ -179,3 +179,32 @@ async def test_who_says_no_to_the_question_has_accepted_nothing(
     assert result.exit_code == 1
     assert "Accept that they are lost for ever?" in result.output
     assert rows(database, "select lost::text from boot") == [("{[2,3)}",)]
+
+
+async def test_the_ledger_loses_nothing_of_its_numbers_in_a_narrow_pipe(
+    world: World,
+    database: str,
+    run: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    site = f"{'x' * 60}.example"
+    counts = {site: {"received": 2_000_000_001, "dropped:bot": 1_999_999_999, "dropped:dnt": 2}}
+    await world.tell(0, counts=counts)
+    output = run().output
+    for whole in ("2000000001", "1999999999 bot, 2 dnt", site, "accepted loss"):
+        assert whole in output
+
+
+async def test_words_that_are_no_text_are_a_mistake_and_no_fault(
+    world: World, run: Callable[..., Result]
+) -> None:
+    bad = "a\udcff"
+    for words in (
+        ("--edge", bad),
+        ("accept", bad, BOOT),
+        ("accept", "e1", bad),
+        ("accept", "e1", BOOT, "--note", bad),
+        ("accept", "e1", BOOT, "--by", "\0"),
+    ):
+        assert run(*words).exit_code == 2
