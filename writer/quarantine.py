@@ -71,9 +71,9 @@ class Quarantine:
             origin.boot,
             origin.seq,
             origin.nth,
-            _storable(origin.envelope.site),
+            storable(origin.envelope.site),
             why.reason,
-            _storable(why.detail),
+            storable(why.detail),
             moment(origin.envelope.received_at),
             self._seal(unfit),
             None,
@@ -91,7 +91,7 @@ class Quarantine:
 def _entry_row(entry: Damaged, commit_no: int) -> tuple[object, ...]:
     packed = msgspec.msgpack.encode(dict(entry.fields))
     digest = blake2b(packed, digest_size=16).digest()
-    detail = _storable(entry.detail)
+    detail = storable(entry.detail)
     boot, seq = _claimed_number(entry)
     return (
         entry.edge, boot, seq, None, "", entry.reason, detail, None, packed, digest, commit_no
@@ -108,5 +108,6 @@ def _claimed_number(entry: Damaged) -> tuple[int, int] | tuple[None, None]:
     return (header.boot, header.seq) if sound else (None, None)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """PostgreSQL keeps no NUL in a text."""
     return text.replace("\0", "\ufffd")

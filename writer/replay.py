@@ -5,6 +5,8 @@ places of its neighbours, nothing; so its receipt stays. It passes the ledger of
 knows that number; a whole entry, whose number the ledger may not know, does not.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -18,29 +20,44 @@ from shared.batch import UNKNOWN_KEY, UNSEALABLE, VERSION, Header, seal
 from shared.beacon_reader import MAX_EVENTS
 from shared.envelope import Envelope, Headers
 from writer.apart import MAX_DELIVERIES, POISON, Preparing
+from writer.database import DataRefused
 from writer.held import HELD, Held, judge, read_held
 from writer.prepare import Entry
-from writer.quarantine import Quarantine
-from writer.store import Batch, Read, Store
+from writer.quarantine import Quarantine, storable
+from writer.store import REFUSED, Batch, Outcome, Read, Store
+
+log = logging.getLogger("writer")
 
 _NO_PROTOCOL = 0
 
 
 class Became(StrEnum):
-    """What a replay did to one row of the quarantine."""
+    """What a replay did to one row of the quarantine, or to one event of a whole entry."""
 
     STORED = "stored"
-    KNOWN = "stored before"
+    HELD_AGAIN = "held again"
+    """An event of an entry that opens now: set aside alone, as any that comes."""
     DROPPED = "dropped"
+    DUPLICATE = "duplicate"
+    KNOWN = "stored before"
+    """A whole entry whose batch has arrived sound."""
     HELD = "still held"
     CLOSED = "not held"
 
 
-class Replayed(NamedTuple):
-    """``why``: the reason where it is still held, or was dropped."""
+class Event(NamedTuple):
+    """What became of one event. ``why``: the reason where it is held, or was dropped."""
 
     became: Became
     why: str = ""
+
+
+class Replayed(NamedTuple):
+    """``became``: of the row, the first word in their order that is true of one of its events.
+    ``events``: how many became what; what was not opened counts as one."""
+
+    became: Became
+    events: Counter[Event]
 
 
 class Replay:
@@ -64,7 +81,7 @@ class Replay:
         """Try one row again. Raises Unavailable; then it is still held, or it is done."""
         held = read_held(self._connection, quarantine_id)
         if held is None or held.state != HELD:
-            return Replayed(Became.CLOSED)
+            return _alone(Became.CLOSED)
         try:
             entry = self._entry(held)
         except KeyError:
@@ -81,16 +98,21 @@ class Replay:
             batch = _only(batch, held.nth)
             for event in batch.unfit:
                 return self._keep(held, event.why.reason, event.why.detail)
-        outcome = self._store.put_again(batch, held.quarantine_id, is_whole=held.nth is None)
+        is_whole = held.nth is None
+        try:
+            outcome = self._store.put_again(batch, held.quarantine_id, is_whole=is_whole)
+        except DataRefused as error:
+            log.warning("the database refuses number %d of the quarantine", held.quarantine_id)
+            return self._keep(held, REFUSED, error.sqlstate)
         if outcome is None:
-            return Replayed(Became.CLOSED)
-        if outcome.stored or outcome.quarantined:
-            return Replayed(Became.STORED)
-        return Replayed(Became.DROPPED if outcome.dropped else Became.KNOWN)
+            return _alone(Became.CLOSED)
+        if is_whole and not outcome.new_batches:
+            return _alone(Became.KNOWN)
+        return _of(outcome, batch)
 
     def _keep(self, held: Held, reason: str, detail: str) -> Replayed:
-        judge(self._connection, held.quarantine_id, reason, detail)
-        return Replayed(Became.HELD, reason)
+        judge(self._connection, held.quarantine_id, reason, storable(detail))
+        return _alone(Became.HELD, reason)
 
     def _entry(self, held: Held) -> Entry:
         """Raises KeyError, CryptoError, MsgspecError."""
@@ -106,6 +128,22 @@ class Replay:
         header = Header(VERSION, self._key_id, held.edge, held.boot, held.seq, held.nth + 1, low=0)
         sealed = seal(header, [*_nothing(held.nth, alone.received_at), alone], self._public_key)
         return Entry(held.edge, name, {key.encode(): value for key, value in sealed.items()})
+
+
+def _alone(became: Became, why: str = "") -> Replayed:
+    return Replayed(became, Counter([Event(became, why)]))
+
+
+def _of(outcome: Outcome, batch: Batch) -> Replayed:
+    dropped = Counter(left.why.reason for left in batch.dropped)
+    counts = {
+        Event(Became.STORED): outcome.stored,
+        **{Event(Became.HELD_AGAIN, why): n for why, n in outcome.quarantined.items()},
+        **{Event(Became.DROPPED, why): n for why, n in dropped.items()},
+        Event(Became.DUPLICATE): outcome.duplicate,
+    }
+    events = Counter({event: n for event, n in counts.items() if n})
+    return Replayed(next(iter(events)).became, events) if events else _alone(Became.STORED)
 
 
 def _nothing(places: int, received_at: int) -> Iterator[Envelope]:

@@ -143,10 +143,19 @@ class Store:
     def put_again(self, batch: Batch, quarantine_id: int, *, is_whole: bool) -> Outcome | None:
         """Store what was set aside and close it, both or neither; None: it is held no more.
 
-        ``is_whole``: an entry, whose number the ledger may know by now; an event's it does.
-        Raises Unavailable, DataRefused.
+        ``is_whole``: an entry, whose number the ledger may know by now; an event's it does. An
+        event of it that the database refuses is set aside alone. Raises Unavailable, and
+        DataRefused where it stays held as it is.
         """
-        return self._commit(lambda cursor: self._put_again(cursor, batch, quarantine_id, is_whole))
+        try:
+            return self._commit(
+                lambda cursor: self._put_again(cursor, batch, quarantine_id, is_whole)
+            )
+        except DataRefused:
+            if not is_whole:
+                raise
+            log.warning("the database refused an entry that was set aside; storing event by event")
+        return self._commit(lambda cursor: self._put_each_again(cursor, batch, quarantine_id))
 
     def close(self) -> None:
         """Give the connection back."""
@@ -236,16 +245,28 @@ class Store:
         stored = _put_rows(cursor, rows, commit_no, are_new=False)
         return self._finish(cursor, Read([batch], []), batches, unfit, stored, commit_no)
 
-    def _put_each(self, cursor: Cursor[Any], batch: Batch) -> Outcome:
-        """One savepoint an event: whatever the database refuses goes to the quarantine."""
+    def _put_each_again(
+        self, cursor: Cursor[Any], batch: Batch, quarantine_id: int
+    ) -> Outcome | None:
         commit_no = _open_commit(cursor)
+        if not close(cursor, quarantine_id, REPLAYED):
+            return None
+        return self._put_apart(cursor, batch, commit_no, are_new=False)
+
+    def _put_each(self, cursor: Cursor[Any], batch: Batch) -> Outcome:
+        return self._put_apart(cursor, batch, _open_commit(cursor), are_new=True)
+
+    def _put_apart(
+        self, cursor: Cursor[Any], batch: Batch, commit_no: int, *, are_new: bool
+    ) -> Outcome:
+        """One savepoint an event: whatever the database refuses goes to the quarantine."""
         batches = _put_batches(cursor, [batch], commit_no)
         unfit = [event for new in batches for event in new.unfit]
         stored, refusals = _Stored(0, [], [], []), list[Unfit]()
         for row in [row for new in batches for row in new.rows]:
             try:
                 with cursor.connection.transaction():
-                    stored = stored.plus(_put_rows(cursor, [row], commit_no))
+                    stored = stored.plus(_put_rows(cursor, [row], commit_no, are_new=are_new))
             except Exception as error:
                 refused = _meaning(error)
                 if not isinstance(refused, DataRefused):

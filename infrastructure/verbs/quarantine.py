@@ -9,27 +9,28 @@ from typing import Any
 from uuid import UUID
 
 import click
-import psycopg
 from nacl.exceptions import CryptoError
 from psycopg import Connection
-from rich.console import Console
 from rich.table import Table
 
+from infrastructure.core_database import core_database
 from infrastructure.local.running import use_running
+from infrastructure.plain_text import Storable, plain
 from infrastructure.problem import Problem
+from infrastructure.whole_table import plain_console, print_table
 from shared import receipt
 from shared.keys import read_private_keys
 from shared.settings import ApiSettings, WriterSettings, load
 from writer.apart import Apart, Careful
 from writer.app import make_preparer
-from writer.database import Unavailable
-from writer.held import Held, discard, find_held, read_groups, read_held
+from writer.held import Group, Held, discard, find_held, read_groups, read_held
 from writer.promises import Promises
 from writer.quarantine import Quarantine
-from writer.replay import Became, Replay
+from writer.replay import Became, Event, Replay
 from writer.store import Store
 
-_reason = click.option("--reason", help="Everything that is held for this reason.")
+_reason = click.option("--reason", type=Storable(), help="Everything that is held for this reason.")
+_COLUMNS = ("reason", "site", "held", "first received", "last set aside", "first id")
 _ids = click.argument("ids", nargs=-1, type=click.IntRange(1))
 
 
@@ -41,19 +42,9 @@ def command() -> None:
 @command.command("list")
 def list_() -> None:
     """What is held, by reason and site."""
-    table = Table("reason", "site", "held", "first received", "last set aside", "first id")
     with _connected() as connection:
-        for group in read_groups(connection):
-            received = _time(group.first_received)
-            table.add_row(
-                group.reason,
-                _plain(group.site),
-                str(group.events),
-                received,
-                _time(group.last_set_aside),
-                str(group.first_id),
-            )
-    Console(markup=False).print(table)
+        rows = [_cells(group) for group in read_groups(connection)]
+    print_table(_COLUMNS, rows, plain_console())
 
 
 @command.command()
@@ -67,21 +58,30 @@ def show(quarantine_id: int, is_open: bool) -> None:
         raise Problem(f"There is nothing of number {quarantine_id} in the quarantine.")
     table = Table.grid(padding=(0, 2))
     for name, value in {**_told(held), **(_opened(held) if is_open else {})}.items():
-        table.add_row(name, _plain(value))
-    Console(markup=False, highlight=False).print(table)
+        table.add_row(name, plain(value))
+    plain_console().print(table)
 
 
 @command.command()
 @_ids
 @_reason
 def replay(ids: tuple[int, ...], reason: str | None) -> None:
-    """Try again what is held, after a fix: each row once, whatever dies meanwhile."""
-    done: Counter[str] = Counter()
-    with _connected() as connection, _replaying(connection) as replaying:
-        for quarantine_id in _wanted(connection, ids, reason):
-            became, why = replaying.replay(quarantine_id)
-            done[f"{became} ({why})" if became is Became.HELD else became] += 1
-    click.echo("\n".join(f"{n} {word}" for word, n in done.items()) or "Nothing is held.")
+    """Try again what is held, after a fix: each row once, whatever dies meanwhile.
+
+    Says how many events became what, and exits 1 when something stays held.
+    """
+    done: Counter[Event] = Counter()
+    try:
+        with _connected() as connection, _replaying(connection) as replaying:
+            for quarantine_id in _wanted(connection, ids, reason):
+                done += replaying.replay(quarantine_id).events
+    finally:
+        # Also where it was broken off: what is done is done.
+        _tell(done)
+    if not done:
+        click.echo("Nothing is held.")
+    if any(event.became in (Became.HELD, Became.HELD_AGAIN) for event in done):
+        raise click.exceptions.Exit(1)
 
 
 @command.command("discard")
@@ -95,6 +95,12 @@ def discard_(ids: tuple[int, ...], reason: str | None) -> None:
     click.echo(f"{count} discarded")
 
 
+def _tell(done: Counter[Event]) -> None:
+    order = list(Became)
+    for (became, why), n in sorted(done.items(), key=lambda each: order.index(each[0].became)):
+        click.echo(f"{n} {became} ({why})" if why else f"{n} {became}")
+
+
 def _wanted(connection: Connection[Any], ids: tuple[int, ...], reason: str | None) -> list[int]:
     if bool(ids) == (reason is not None):
         raise Problem("Name the rows by their numbers, or by --reason.")
@@ -104,14 +110,8 @@ def _wanted(connection: Connection[Any], ids: tuple[int, ...], reason: str | Non
 @contextmanager
 def _connected() -> Iterator[Connection[Any]]:
     use_running()
-    settings = load(ApiSettings, os.environ)
-    try:
-        with psycopg.connect(settings.postgres_url, autocommit=True) as connection:
-            yield connection
-    except (psycopg.OperationalError, Unavailable) as error:
-        raise Problem(
-            "The database of MILLRACE_POSTGRES_URL does not answer: start it, or mend the URL."
-        ) from error
+    with core_database(load(ApiSettings, os.environ).postgres_url) as connection:
+        yield connection
 
 
 @contextmanager
@@ -128,6 +128,11 @@ def _replaying(connection: Connection[Any]) -> Iterator[Replay]:
     finally:
         preparer.close()
         store.close()
+
+
+def _cells(group: Group) -> tuple[str, ...]:
+    first, last = _time(group.first_received), _time(group.last_set_aside)
+    return group.reason, group.site, str(group.events), first, last, str(group.first_id)
 
 
 def _told(held: Held) -> dict[str, object]:
@@ -169,8 +174,3 @@ def _opened(held: Held) -> dict[str, object]:
 
 def _time(at: object) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
-
-
-def _plain(value: object) -> str:
-    """A client's text as it is, never as markup or control characters."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -53,7 +54,8 @@ def test_what_is_held_is_listed_shown_and_replayed(database: str, pipe: Pipe, ru
     assert '"name":"pageview"' in opened
     assert "203.0.113.7" not in shown + opened
     assert "\x1b" not in opened
-    assert run("replay", "1").output == "1 still held (unknown_site)\n"
+    again = run("replay", "1")
+    assert (again.output, again.exit_code) == ("1 still held (unknown_site)\n", 1)
     put_site(database, NEW)
     assert run("replay", "--reason", "unknown_site").output == "1 stored\n"
     assert len(standing(database)) == 2
@@ -74,3 +76,75 @@ def test_a_mistake_is_said_in_one_sentence(pipe: Pipe, run: Run, words: tuple[st
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
     assert len(result.output.splitlines()) == 1
+
+
+def test_a_replay_goes_on_past_what_the_database_refuses_and_says_so(
+    database: str, pipe: Pipe, run: Run
+) -> None:
+    pipe.put(FakeEdge().entry([envelope(site=NEW, title=title) for title in ("odd", "a", "b")]))
+    put_site(database, NEW)
+    do(
+        database,
+        "create function refuse() returns trigger language plpgsql as $$ begin"
+        " if new.title = 'odd' then raise exception using errcode = '22023'; end if;"
+        " return new; end $$",
+        "create trigger refuse before insert on events for each row execute function refuse()",
+    )
+    replayed = run("replay", "--reason", "unknown_site")
+    assert replayed.output == "2 stored\n1 still held (refused_by_database)\n"
+    assert replayed.exit_code == 1
+    assert len(standing(database)) == 2
+
+
+def test_a_replay_that_the_database_breaks_off_says_what_it_has_done(
+    database: str, pipe: Pipe, run: Run
+) -> None:
+    pipe.put(FakeEdge().entry([envelope(site=NEW, title=title) for title in ("a", "odd", "b")]))
+    put_site(database, NEW)
+    do(
+        database,
+        "create function full_disk() returns trigger language plpgsql as $$ begin"
+        " if new.title = 'odd' then raise exception using errcode = '53100'; end if;"
+        " return new; end $$",
+        "create trigger full_disk before insert on events"
+        " for each row execute function full_disk()",
+    )
+    replayed = run("replay", "--reason", "unknown_site")
+    assert replayed.output.startswith("1 stored\nError: ")
+    assert "disk" in replayed.output
+    assert replayed.exit_code == 1
+
+
+@pytest.mark.parametrize("verb", [("discard", "1", "--yes"), ("replay", "1")])
+def test_a_read_only_database_is_named(
+    database: str, pipe: Pipe, run: Run, verb: tuple[str, ...]
+) -> None:
+    pipe.put(FakeEdge().entry([envelope(site=NEW)]))
+    name = database.rpartition("/")[2]
+    do(database, f'alter database "{name}" set default_transaction_read_only = on')
+    result = run(*verb)
+    assert result.exit_code == 1
+    assert "read-only" in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_a_reason_that_is_no_text_is_a_mistake_and_no_fault(run: Run) -> None:
+    for verb in ("replay", "discard"):
+        result = run(verb, "--reason", "a\udcff")
+        assert result.exit_code == 2
+        assert "--reason" in result.output
+
+
+def test_a_list_loses_nothing_of_a_long_site_in_a_narrow_pipe(
+    pipe: Pipe, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    site = f"{'x' * 50}.[red].example"
+    pipe.put(FakeEdge().entry([envelope(site=site)]))
+    assert site in run("list").output
+
+
+def do(database: str, *statements: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())

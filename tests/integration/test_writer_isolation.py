@@ -136,10 +136,10 @@ def test_what_no_parameter_can_hold_is_refused_alone(
 
     put_rows = writer.store._put_rows
 
-    def fail(cursor: Any, batch_rows: Any, commit_no: int) -> Any:
+    def fail(cursor: Any, batch_rows: Any, commit_no: int, **how: Any) -> Any:
         if any(row.draft.beacon.title == "odd" for row in batch_rows):
             raise OverflowError
-        return put_rows(cursor, batch_rows, commit_no)
+        return put_rows(cursor, batch_rows, commit_no, **how)
 
     monkeypatch.setattr(writer.store, "_put_rows", fail)
     pipe.put(FakeEdge().entry([envelope(title=title) for title in ("a", "odd", "b")]))

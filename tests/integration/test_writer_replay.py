@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from shared import receipt
+from shared.envelope import Envelope
 from shared.keys import new_seal_key, read_private_keys
 from tests.writer_world import (
     SEAL_KEY,
@@ -22,9 +23,23 @@ from tests.writer_world import (
 from writer.held import discard, find_held, read_groups, read_held
 from writer.ledger_fold import read_asides
 from writer.prepare import Entry
-from writer.replay import Became, Replay
+from writer.replay import Became, Event, Replay
 
 NEW = "new.example"
+
+
+REFUSE = (
+    "create function refuse() returns trigger language plpgsql as $$ begin"
+    " if new.title = 'odd' then raise exception using errcode = '22023'; end if;"
+    " return new; end $$",
+    "create trigger refuse before insert on events for each row execute function refuse()",
+)
+
+
+def do(database: str, *statements: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
 
 
 class Desk:
@@ -206,3 +221,93 @@ def test_the_counts_follow_what_was_set_aside(database: str, desk: Desk) -> None
     desk.replay_all()
     counts = "select outcome, sum(events)::int from ledger_count where events <> 0 group by 1"
     assert dict(rows(database, counts)) == {"stored": 2, "dropped:discarded": 1}
+
+
+def test_what_the_database_still_refuses_stays_held_and_is_in_no_others_way(
+    database: str, desk: Desk
+) -> None:
+    events = [envelope(site=NEW, title=title) for title in ("a", "odd", "b")]
+    desk.pipe.put(FakeEdge().entry(events))
+    put_site(database, NEW)
+    do(database, *REFUSE)
+    assert desk.replay_all() == [Became.STORED, Became.HELD, Became.STORED]
+    held = "select reason, detail from quarantine where state = 'held'"
+    assert rows(database, held) == [("refused_by_database", "22023")]
+    assert standing(database, "title") == [("a",), ("b",)]
+    do(database, "drop trigger refuse on events")
+    assert desk.replay_all() == [Became.STORED]
+    assert len(standing(database)) == 3
+
+
+def test_of_a_whole_entry_the_sound_events_get_in_and_the_refused_one_is_held_alone(
+    database: str, desk: Desk
+) -> None:
+    found = put_back_lost_key(
+        database, desk, [envelope(title=title) for title in ("a", "odd", "b")]
+    )
+    do(database, *REFUSE)
+    [whole] = find_held(found.connection, None)
+    done = found.replay.replay(whole)
+    assert done.events == {
+        Event(Became.STORED): 2,
+        Event(Became.HELD_AGAIN, "refused_by_database"): 1,
+    }
+    assert sorted(standing(database, "title")) == [("a",), ("b",)]
+    held = "select index, reason, detail from quarantine where state = 'held'"
+    assert rows(database, held) == [(1, "refused_by_database", "22023")]
+    counts = "select outcome, sum(events)::int from ledger_count where events <> 0 group by 1"
+    assert dict(rows(database, counts)) == {"stored": 2, "quarantined": 1}
+    do(database, "drop trigger refuse on events")
+    assert found.replay_all() == [Became.STORED]
+    assert len(standing(database)) == 3
+    found.close()
+
+
+def test_an_entry_whose_number_the_database_refuses_stays_held_whole(
+    database: str, desk: Desk
+) -> None:
+    found = put_back_lost_key(database, desk, [envelope()])
+    do(database, REFUSE[0].replace("new.title = 'odd'", "true"))
+    do(database, "create trigger t before insert on batch for each row execute function refuse()")
+    assert found.replay_all() == [Became.HELD]
+    held = "select index, reason, detail from quarantine where state = 'held'"
+    assert rows(database, held) == [(None, "refused_by_database", "22023")]
+    found.close()
+
+
+def test_an_entry_whose_events_are_all_held_again_is_not_called_stored(
+    database: str, desk: Desk
+) -> None:
+    found = put_back_lost_key(database, desk, [envelope(site=NEW)] * 3)
+    [whole] = find_held(found.connection, None)
+    done = found.replay.replay(whole)
+    assert done.became is Became.HELD_AGAIN
+    assert done.events == {Event(Became.HELD_AGAIN, "unknown_site"): 3}
+    assert standing(database) == []
+    found.close()
+
+
+def test_an_entry_of_several_fates_tells_each(database: str, desk: Desk) -> None:
+    same = client_id(1)
+    desk.pipe.put(FakeEdge().entry([envelope(id=same)]))
+    old = envelope(received_at=desk.pipe.now - 1_200 * 86_400_000_000)
+    late = envelope(id=same, received_at=desk.pipe.now + 1)
+    found = put_back_lost_key(database, desk, [envelope(), late, envelope(site=NEW), old])
+    [whole] = find_held(found.connection, None)
+    assert found.replay.replay(whole).events == {
+        Event(Became.STORED): 1,
+        Event(Became.DUPLICATE): 1,
+        Event(Became.DROPPED, "retention"): 1,
+        Event(Became.HELD_AGAIN, "unknown_site"): 1,
+    }
+    found.close()
+
+
+def put_back_lost_key(database: str, desk: Desk, events: list[Envelope]) -> Desk:
+    """An entry is held whole, since nobody can open it; whoever works at the new desk can."""
+    lost_key = new_seal_key()
+    desk.pipe.put(FakeEdge(seal_key=lost_key).entry(events))
+    both = f"{SEAL_KEY} {lost_key}"
+    found = Desk(database, both)
+    found.pipe.preparer._private_keys = read_private_keys(both)
+    return found
