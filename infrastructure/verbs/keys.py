@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import click
 from infrastructure.key_backup import is_sealed, open_backup, seal_backup
 from infrastructure.local.running import use_running
 from infrastructure.problem import Problem
-from infrastructure.secret_file import put_new_secret, put_secret
+from infrastructure.secret_file import locked_secret, put_new_secret, put_secret
 from shared.keys import new_seal_key, new_signing_key, public_seal_key, public_signing_key
 from shared.settings import read_setting, setting_file, variable
 
@@ -18,9 +20,10 @@ COST_OF_LOSS = (
     "Keep a copy of the sealing keys elsewhere (`keys backup`): without them nobody can ever open "
     "what still waits in a spool, a stream or the quarantine."
 )
+_MOST_BYTES = 1 << 20
 _PASSPHRASE_FILE = click.option(
     "--passphrase-file",
-    type=click.File(),
+    type=click.File("rb"),
     help="Read the passphrase from this file (- is standard input) instead of asking.",
 )
 
@@ -63,16 +66,19 @@ def rotate() -> None:
     The signing key stays: every edge pins its public half. To change it, set a new pair of `keys
     new` on the core and on the edges; an edge keeps its last snapshot until it has the new one.
     """
-    _, sealing = _own_keys()
+    use_running()
     file = setting_file("seal_keys", os.environ)
     if file is None:
+        _own_keys()
         raise Problem(
             "The sealing keys stand in MILLRACE_SEAL_KEYS itself, where they cannot be changed "
             "from here: put them into a file, name it in MILLRACE_SEAL_KEYS_FILE instead, restart "
             "the writer and rotate again."
         )
     fresh = new_seal_key()
-    put_secret(file, "\n".join([fresh, *sealing.split()]) + "\n")
+    with _said(file), locked_secret(file):
+        _, sealing = _own_keys()
+        put_secret(file, "\n".join([fresh, *sealing.split()]) + "\n")
     click.echo(f"New batches are sealed to {fresh.partition(':')[0]} as soon as edges know of it.")
     click.echo("A backup made before this does not hold the new key: make another one now.")
 
@@ -94,31 +100,67 @@ def backup(file: Path, plain: bool, passphrase_file: Any) -> None:
     if str(file) == "-":
         click.echo(text, nl=False)
     else:
-        put_new_secret(file, text)
+        with _said(file):
+            put_new_secret(file, text)
         click.echo(f"Written to {file}. {COST_OF_LOSS}", err=True)
 
 
 @command.command()
-@click.argument("file", type=click.File())
+@click.argument("file", type=click.File("rb"))
 @_PASSPHRASE_FILE
 def restore(file: Any, passphrase_file: Any) -> None:
     """Print the settings that a backup in FILE holds."""
-    text = file.read()
+    text = _text(file, "no backup of keys")
     if is_sealed(text):
         text = open_backup(text, _passphrase(passphrase_file, confirm=False))
+    if not all(f"{variable(name)}=" in text for name in ("signing_key", "seal_keys")):
+        raise Problem(f"{_name(file)} is no backup of keys: name a file that `keys backup` wrote.")
     click.echo(text, nl=False)
 
 
 def _own_keys() -> tuple[str, str]:
     """The signing key, and the sealing keys parted by white space. Raises Problem."""
     use_running()
-    signing, sealing = (read_setting(name, os.environ) for name in ("signing_key", "seal_keys"))
+    signing, sealing = map(_read, ("signing_key", "seal_keys"))
     if not signing or not sealing:
         raise Problem(
             "MILLRACE_SIGNING_KEY and MILLRACE_SEAL_KEYS are not set here: "
             "run this on the core, or make new keys with `keys new`."
         )
     return signing, sealing
+
+
+def _read(name: str) -> str | None:
+    with _said(setting_file(name, os.environ)):
+        return read_setting(name, os.environ)
+
+
+@contextmanager
+def _said(file: Path | None) -> Iterator[None]:
+    """What a file system refuses, as a Problem."""
+    try:
+        yield
+    except OSError as error:
+        raise Problem(f"{file} cannot be used: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file} holds no text, so no keys.") from error
+
+
+def _text(file: Any, otherwise: str) -> str:
+    """What a small file holds. Raises Problem where that is no text."""
+    try:
+        raw: bytes = file.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise Problem(f"{_name(file)} is {otherwise}: it is too long for one.")
+        return raw.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{_name(file)} is {otherwise}: it holds no UTF-8 text.") from error
+    except OSError as error:
+        raise Problem(f"{_name(file)} cannot be read: {error.strerror}.") from error
+
+
+def _name(file: Any) -> str:
+    return str(getattr(file, "name", "the file"))
 
 
 def _secrets(signing: str, sealing: str) -> str:
@@ -134,7 +176,7 @@ def _publics(signing: str, sealing: str) -> str:
 
 def _passphrase(file: Any, *, confirm: bool) -> str:
     if file is not None:
-        given = str(file.read()).strip()
+        given = _text(file, "no passphrase").strip()
     elif sys.stdin.isatty():
         given = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     else:

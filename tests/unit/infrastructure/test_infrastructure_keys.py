@@ -1,12 +1,16 @@
 """`millrace keys`: made, rotated, kept elsewhere and brought back."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from infrastructure.cli import cli
+from infrastructure.local.folders import CHECKOUT
 from infrastructure.verbs.keys import COST_OF_LOSS
 from shared.keys import new_seal_key, new_signing_key, public_seal_key, read_private_keys
 
@@ -97,3 +101,77 @@ def test_a_backup_without_a_passphrase_or_a_terminal_is_refused(
     assert refused.exit_code == 1
     assert "--passphrase-file" in refused.stderr
     assert not (tmp_path / "copy").exists()
+
+
+def test_rotations_at_the_same_time_lose_none_of_the_keys_they_announce(keys_file: Path) -> None:
+    command = [sys.executable, "-m", "infrastructure.cli", "keys", "rotate"]
+    started = [
+        subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(8)
+    ]
+    told = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0] * 8, told
+    kept = read_private_keys(keys_file.read_text())
+    announced = {out.split("sealed to ")[1].split()[0] for out, _ in told}
+    assert len(announced) == 8
+    assert set(kept) == announced | {SEALING.partition(":")[0]}
+    assert os.listdir(keys_file.parent) == [keys_file.name]
+
+
+BINARY = b"\x00\xff\xfe" * 500
+
+
+@pytest.mark.parametrize("held", [BINARY, b"", b"a shopping list\n", b"x" * 2_000_000])
+def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path, held: bytes) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(held)
+    refused = keys("restore", file)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "no backup of keys" in refused.stderr
+
+
+def test_an_endless_file_is_no_backup() -> None:
+    for file in ("/dev/null", "/dev/zero", "/dev/urandom"):
+        assert "no backup of keys" in keys("restore", file).stderr
+
+
+def test_a_passphrase_that_is_no_text_is_refused(keys_file: Path, tmp_path: Path) -> None:
+    binary, copy = tmp_path / "binary", tmp_path / "copy"
+    binary.write_bytes(BINARY)
+    refused = keys("backup", copy, "--passphrase-file", binary)
+    assert refused.exit_code == 1
+    assert "no passphrase" in refused.stderr
+    assert not copy.exists()
+
+
+def test_a_passphrase_file_of_another_system_opens_the_same_backup(
+    keys_file: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    assert keys("backup", copy, "--passphrase-file", "-", given="a\nb\n").exit_code == 0
+    (tmp_path / "dos").write_bytes(b"a\r\nb\r\n")
+    assert SEALING in keys("restore", copy, "--passphrase-file", tmp_path / "dos").stdout
+
+
+@pytest.mark.parametrize("place", ["/nonexistent/x", "/proc/x", "/dev/full"])
+def test_a_place_that_cannot_be_written_is_named(keys_file: Path, place: str) -> None:
+    refused = keys("backup", place, "--plain")
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-1].startswith(f"Error: {place} ")
+
+
+def test_keys_that_cannot_be_read_are_named(keys_file: Path) -> None:
+    for verb in (["rotate"], ["list"], ["public"], ["backup", "-", "--plain"]):
+        keys_file.write_bytes(BINARY)
+        assert str(keys_file) in keys(*verb).stderr
+        keys_file.unlink()
+        refused = keys(*verb)
+        assert refused.exit_code == 1
+        assert str(keys_file) in refused.stderr
