@@ -71,6 +71,8 @@ def test_a_wrong_password_is_said_and_a_right_one_leads_to_the_sites(
     keep_picture(page, "sign-in")
     watched.sign_in(page)
     page.get_by_role("link", name=re.compile(SITE)).click()
+    expect(page).to_have_url(f"{watched.url}/sites/{SITE}")
+    page.get_by_role("link", name="Live").click()
     expect(page).to_have_url(f"{watched.url}/live?site={SITE}")
     expect_live(page)
     page.get_by_role("button", name="Sign out").click()
