@@ -65,6 +65,19 @@ EDGE_CLOCK_STEPS = Counter(
     "Times that a clock was seen to be set by 2 s or more: host, primary",
     ["whose"],
 )
+EDGE_SEEN_BEACONS = Gauge(
+    "millrace_edge_seen_beacons",
+    "Of the last 256 beacons looked at, in ten minutes at most, by whose they were taken to be: "
+    "all, loopback, private, one_address (the address with the most)",
+    ["what"],
+    multiprocess_mode="livesum",
+)
+EDGE_SEEN_HEADERS = Gauge(
+    "millrace_edge_seen_headers",
+    "How many of these had a header in which a proxy names its client, by header",
+    ["header"],
+    multiprocess_mode="livesum",
+)
 EDGE_SNAPSHOT_VERSION = Gauge(
     "millrace_edge_snapshot_version", "Version of the snapshot in use", multiprocess_mode="livemin"
 )
@@ -72,6 +85,10 @@ EDGE_SNAPSHOT_VERSION = Gauge(
 # --- drain and spool ---------------------------------------------------------------------------
 
 SPOOL_BATCHES = Gauge("millrace_spool_batches", "Batches waiting in the spool")
+SPOOL_OLDEST_TIMESTAMP = Gauge(
+    "millrace_spool_oldest_timestamp_seconds",
+    "When the oldest batch that waits was spooled; 0 while none does",
+)
 SPOOL_BYTES = Gauge("millrace_spool_bytes", "Memory the spool uses")
 SPOOL_HEADROOM_BYTES = Gauge("millrace_spool_headroom_bytes", "Bytes the spool can still take")
 SPOOL_HEADROOM_SECONDS = Gauge(
@@ -129,6 +146,11 @@ WRITER_STREAM_REMOVED = Counter(
 LEDGER_LOST_BATCHES = Gauge(
     "millrace_ledger_lost_batches",
     "Batches that an edge has acknowledged and that are nowhere; anything but 0 is a loss",
+    ["edge"],
+)
+LEDGER_EDGE_HEARD = Gauge(
+    "millrace_ledger_edge_heard_timestamp_seconds",
+    "When an edge was last heard, by the primary's clock, or when it was added; none once retired",
     ["edge"],
 )
 WRITER_DATABASE_UP = Gauge("millrace_writer_database_up", "1 while the database takes commits")

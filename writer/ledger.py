@@ -26,7 +26,7 @@ from writer.ledger_fold import (
     fold_batches,
     read_holes,
     settle_holes,
-    show_lost,
+    show_edges,
     up_to,
 )
 from writer.session import Session
@@ -141,7 +141,7 @@ class Ledger:
         for edge in sorted({hole.edge for hole in holes} - set(self._watches)):
             lows = {hole.boot: hole.low for hole in _of(holes, edge)}
             self._watches[edge] = Watch(await self._last_id(edge), lows)
-        await self._session.run(show_lost)
+        await self._session.run(show_edges)
 
     async def _is_past(self, edge: str, watch: Watch) -> bool:
         oldest: Any = await self._redis.xrange(stream_key(edge), count=1)

@@ -14,7 +14,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from shared.batch import MAX_EVENTS, DamagedBatch, Header, read_header
-from shared.metrics import LEDGER_LOST_BATCHES
+from shared.metrics import LEDGER_EDGE_HEARD, LEDGER_LOST_BATCHES
 
 log = logging.getLogger("writer")
 
@@ -67,6 +67,12 @@ _COMPARE_LOST = """
 SELECT %s::int8multirange - aside - accepted, lost FROM boot WHERE edge = %s AND boot = %s
 """
 _PUT_LOST = "UPDATE boot SET lost = %s::int8multirange WHERE edge = %s AND boot = %s"
+_EDGES = """
+SELECT edge, coalesce((SELECT sum(upper(part) - lower(part)) FROM boot b, unnest(b.lost) AS part
+  WHERE b.edge = e.edge), 0)::bigint,
+  extract(epoch FROM coalesce(last_heard, added_at))::float8, retired_at IS NOT NULL
+FROM edge e
+"""
 
 
 class Hole(NamedTuple):
@@ -157,14 +163,14 @@ def _put_lost(connection: Connection[Any], edge: str, hole: Hole) -> None:
         )  # fmt: skip
 
 
-def show_lost(connection: Connection[Any]) -> None:
-    """The metric, as the database knows it."""
-    query = (
-        "SELECT edge, coalesce((SELECT sum(upper(part) - lower(part)) FROM boot b,"
-        " unnest(b.lost) AS part WHERE b.edge = e.edge), 0)::bigint FROM edge e"
-    )
-    for edge, batches in connection.execute(query):
+def show_edges(connection: Connection[Any]) -> None:
+    """The metrics of each edge, as the database knows it."""
+    for edge, batches, heard, is_retired in connection.execute(_EDGES):
         LEDGER_LOST_BATCHES.labels(edge).set(batches)
+        if is_retired:
+            LEDGER_EDGE_HEARD.remove(edge)
+        else:
+            LEDGER_EDGE_HEARD.labels(edge).set(heard)
 
 
 def numbers_of(ranges: Ranges) -> str:

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.heartbeat import BootBeat, redis_key
+from shared.metrics import LEDGER_EDGE_HEARD
 from shared.redis_connection import connect
 from tests.writer_world import NOON, put_edge, rows
 from writer.database import Unavailable
@@ -122,3 +123,16 @@ async def test_a_database_that_was_away_is_told_everything_again(
         await ledger.copy_heartbeats()
     await ledger.copy_heartbeats()
     assert rows(database, "select boot from boot") == [(1,)]
+
+
+async def test_when_an_edge_was_last_heard_is_shown_until_it_is_retired(
+    database: str, redis: Redis, ledger: Ledger
+) -> None:
+    await redis.hset(_KEY, field(1), over())
+    await ledger.copy_heartbeats()
+    await ledger.look_for_losses()
+    assert LEDGER_EDGE_HEARD.labels("e1")._value.get() == NOON / 1e6
+    rows(database, "update edge set retired_at = now() returning edge")
+    await ledger.look_for_losses()
+    [shown] = LEDGER_EDGE_HEARD.collect()
+    assert "e1" not in [sample.labels["edge"] for sample in shown.samples]
