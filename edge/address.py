@@ -1,7 +1,7 @@
 """Whose request it is: the first address, from the right, that is no trusted proxy's."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, ip_network
 from typing import NamedTuple
@@ -22,6 +22,8 @@ class Client(NamedTuple):
 
 
 NOBODY = Client("", 0, True)
+MAX_FORWARDED = 4_096
+"""Bytes of X-Forwarded-For that are read, from the right."""
 
 
 class Networks:
@@ -66,8 +68,25 @@ def read_client(text: str) -> Client | None:
     return Client(socket.inet_ntop(socket.AF_INET6, raw), int.from_bytes(raw), False)
 
 
-def find_client(peer: str, forwarded: str, trusted: Networks) -> Client:
-    """Read X-Forwarded-For from the right for as long as the hop that wrote it is trusted."""
+def forwarded_in(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """What the headers named X-Forwarded-For (in lower case) say together."""
+    forwarded = b",".join([value for name, value in headers if name == b"x-forwarded-for"])
+    return forwarded[-MAX_FORWARDED:].decode("latin-1")
+
+
+class Hop(NamedTuple):
+    """One entry of X-Forwarded-For that a trusted peer wrote; ``client`` is None where it is no
+    address, which ends the reading."""
+
+    text: str
+    client: Client | None
+
+
+def find_client(
+    peer: str, forwarded: str, trusted: Networks, told: list[Hop] | None = None
+) -> Client:
+    """Read X-Forwarded-For from the right for as long as the hop that wrote it is trusted.
+    ``told`` receives what was read, for whoever wants to know why."""
     client = read_peer(peer)
     if not forwarded or not trusted:
         return client
@@ -75,6 +94,8 @@ def find_client(peer: str, forwarded: str, trusted: Networks) -> Client:
     while hops and client in trusted:
         hop = hops.pop().strip()
         before = read_client(hop) or read_client(_without_port(hop))
+        if told is not None:
+            told.append(Hop(hop, before))
         if before is None:
             break
         client = before

@@ -8,7 +8,7 @@ snapshot, when no site is known, each address prefix is a party of its own.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from edge.address import Client, Networks, find_client
+from edge.address import Client, Networks, find_client, forwarded_in
 from edge.fair_total import FairTotal
 from edge.keys import Bearer, read_bearer
 from edge.limits import RateByKey, retry_after_s
@@ -16,7 +16,6 @@ from edge.rules import Rules, Site
 from shared.errors import Code, Refusal
 from shared.settings import EdgeSettings
 
-MAX_FORWARDED = 4_096
 BODY_BYTES_AN_EVENT = 8_192
 """A body that brings nothing costs the edge its bytes: one event's worth for so many."""
 _NOBODY = ""
@@ -52,8 +51,7 @@ class Guard:
         """Whose request it is."""
         if not self._trusted:
             return find_client(peer, "", self._trusted)
-        forwarded = b",".join([value for name, value in headers if name == b"x-forwarded-for"])
-        return find_client(peer, forwarded[-MAX_FORWARDED:].decode("latin-1"), self._trusted)
+        return find_client(peer, forwarded_in(headers), self._trusted)
 
     def bearer(self, headers: Mapping[bytes, bytes]) -> Bearer | None:
         """The key it came with, if any. Raises Refusal."""
@@ -111,7 +109,11 @@ class Guard:
         if origin == b"null" or (
             site is not None and not site.origins.allow(origin.decode("latin-1"))
         ):
-            raise Refusal(Code.FORBIDDEN_ORIGIN, "the site does not list this origin")
+            raise Refusal(
+                Code.FORBIDDEN_ORIGIN,
+                "the site does not list this origin",
+                site="" if site is None else site.name,
+            )
 
     @staticmethod
     def check_key(bearer: Bearer | None, name: str) -> None:

@@ -9,6 +9,7 @@ from edge.boot import Boot
 from edge.boot_file import BootFile, Place
 from edge.clock import CaptureClock
 from edge.first_waiting import first_waiting
+from edge.peers import Peers
 from edge.router import Router, Where
 from edge.tally import Tally
 from shared.clock import US_PER_SECOND
@@ -31,6 +32,7 @@ class Heartbeat:
         clock: CaptureClock,
         tally: Tally,
         memory: BodyMemory,
+        peers: Peers,
     ) -> None:
         self._key = redis_key(edge)
         self._edge = edge
@@ -41,6 +43,7 @@ class Heartbeat:
         self._clock = clock
         self._tally = tally
         self._memory = memory
+        self._peers = peers
 
     async def show(self) -> None:
         """To this host: boot file and metrics."""
@@ -49,6 +52,7 @@ class Heartbeat:
         self._boot_file.make()
         self._boot_file.write_weak(*self._router.weak)
         self._tally.publish()
+        self._peers.publish()
         EDGE_BODY_BYTES.set(self._memory.held)
         EDGE_CLOCK_OFFSET_SECONDS.set(self._clock.offset_us / US_PER_SECOND)
 

@@ -12,6 +12,7 @@ from edge.collect import Collector, Dropped, NoneSound, Taken
 from edge.drops import drop_of
 from edge.guard import Guard
 from edge.incoming import Incoming
+from edge.peers import Peers
 from edge.request import Caller, peer_of
 from edge.tally import ELSEWHERE, Tally
 from shared.errors import Code, Refusal
@@ -32,11 +33,13 @@ class Intake:
         tally: Tally,
         memory: BodyMemory,
         body_timeout_s: float,
+        peers: Peers,
     ) -> None:
         self._guard = guard
         self._collector = collector
         self._tally = tally
         self.memory = memory
+        self._peers = peers
         self._body_timeout_s = body_timeout_s
 
     async def post(self, scope: Scope, incoming: Incoming) -> Answer:
@@ -81,13 +84,15 @@ class Intake:
             self._guard.charge_untaken(client, None, 0)
             raise
         holder = self._guard.check_rate(client, bearer)
+        if self._peers.left and bearer is None:
+            self._peers.look(peer, client, headers)
         return Caller(headers, client, bearer, holder)
 
     def judge(self, caller: Caller, body: bytes, done: Done) -> Taken | Answer:
         """What becomes of a body: at once, or when ``done`` is called. Raises Refusal."""
         drop = drop_of(caller.headers, self._guard.rules)
         if drop is not None:
-            self._tally.dropped(ELSEWHERE, drop, 1)
+            self._tally.dropped(self._site_of_page(caller), drop, 1)
             self._guard.charge_untaken(caller.client, caller.bearer, len(body))
             return answers.dropped(drop, 1, 0)
         outcome = self._collector.collect(caller, body, done)
@@ -142,6 +147,12 @@ class Intake:
         known: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         outcome = self.judge(caller, body, tell(known))
         return self.finish(outcome, await known) if isinstance(outcome, Taken) else outcome
+
+    def _site_of_page(self, caller: Caller) -> str:
+        """Whose page sent it, as far as the Origin tells: the body of who said no is not read."""
+        rules, origin = self._guard.rules, caller.headers.get(b"origin", b"")
+        site = None if rules is None else rules.site_of_origin(origin.decode("latin-1"))
+        return ELSEWHERE if site is None else site.name
 
     def _none_sound(self, outcome: NoneSound) -> Answer:
         for code in answers.fault_codes(outcome.reading.faults):

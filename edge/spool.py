@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from shared.clock import US_PER_MS
+from shared.clock import US_PER_MS, US_PER_SECOND
 from shared.metrics import (
     SPOOL_BATCHES,
     SPOOL_BYTES,
     SPOOL_HEADROOM_BYTES,
     SPOOL_HEADROOM_SECONDS,
+    SPOOL_OLDEST_TIMESTAMP,
 )
 
 _log = logging.getLogger("edge.drain")
@@ -177,6 +178,7 @@ class SpoolGauges:
         self._bytes = extent.bytes
         SPOOL_BATCHES.set(extent.batches)
         SPOOL_BYTES.set(extent.bytes)
+        SPOOL_OLDEST_TIMESTAMP.set((extent.oldest_at or 0) / US_PER_SECOND)
         SPOOL_HEADROOM_BYTES.set(extent.headroom_bytes)
         SPOOL_HEADROOM_SECONDS.set(self._seconds_left(extent))
 

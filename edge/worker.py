@@ -30,6 +30,7 @@ from edge.intake import Intake
 from edge.kept_clock import KeptClock
 from edge.lane import Lane
 from edge.link import read_address
+from edge.peers import Peers
 from edge.promise import PromiseWatch
 from edge.proof import Proof
 from edge.pulse import Pulse
@@ -77,6 +78,7 @@ class Worker:
         self.clock_watch = ClockWatch(self.clock, kept_clock)
         self.tally, self.guard = Tally(), Guard(settings)
         self.memory = BodyMemory(settings.edge_body_memory_bytes)
+        peers = Peers()
         sealer = Sealer(settings.edge_name, settings.seal_public_key)
         shares = Shares(self.boot.id, settings.spool_max_bytes, self.guard.knows)
         self.router.spool_has_room = lambda: shares.has_room
@@ -85,7 +87,7 @@ class Worker:
         )
         collector = Collector(self.guard, self.batcher, self.clock, self.boot.id)
         self.intake = Intake(
-            self.guard, collector, self.tally, self.memory, settings.edge_body_timeout_s
+            self.guard, collector, self.tally, self.memory, settings.edge_body_timeout_s, peers
         )
         self.primary = connect(settings.primary_url, _CHORE_TIMEOUT_S)
         self.spool = connect(settings.spool_url, _CHORE_TIMEOUT_S)
@@ -108,6 +110,7 @@ class Worker:
             self.clock,
             self.tally,
             self.memory,
+            peers,
         )
 
     @asynccontextmanager

@@ -68,7 +68,7 @@ EDGE_CLOCK_STEPS = Counter(
 EDGE_SEEN_BEACONS = Gauge(
     "millrace_edge_seen_beacons",
     "Of the last 256 beacons looked at, in ten minutes at most, by whose they were taken to be: "
-    "all, loopback, private, one_address (the address with the most)",
+    "all, told (by a header that was believed), loopback, private, one_address (the commonest)",
     ["what"],
     multiprocess_mode="livesum",
 )
