@@ -9,9 +9,11 @@ from infrastructure.problem import Problem
 from writer.database import (
     DISK_FULL,
     LOCKED,
+    NO_ANSWER,
     READ_ONLY,
     RESTARTING,
     SHORT_OF_RESOURCES,
+    UNREACHABLE,
     WEAK_PROMISE,
     Unavailable,
     Watched,
@@ -23,6 +25,8 @@ ANSWER_S = 30.0
 """A statement over a large ledger takes longer than the writer's own."""
 _SILENT = "The database of MILLRACE_POSTGRES_URL does not answer: start it, or mend the URL."
 _TROUBLES = {
+    UNREACHABLE: _SILENT,
+    NO_ANSWER: _SILENT,
     READ_ONLY: "The database is read-only: make it writable, or name the right one in "
     "MILLRACE_POSTGRES_URL.",
     DISK_FULL: "The database's disk is full: free some space and try again.",
@@ -55,6 +59,5 @@ def _sentence(error: psycopg.Error | Unavailable) -> str:
     if isinstance(cause, _OUTDATED):
         return "The database lacks Millrace's tables or some of their columns: run `migrate` first."
     meaning = error if isinstance(error, Unavailable) else unavailable(error)
-    if isinstance(cause, psycopg.Error) and cause.sqlstate and meaning.why not in _TROUBLES:
-        return f"The database refused ({type(cause).__name__}, SQLSTATE {cause.sqlstate})."
-    return _TROUBLES.get(meaning.why, _SILENT)
+    otherwise = f"This cannot be done now ({meaning}): try again, or look into the logs."
+    return _TROUBLES.get(meaning.why, otherwise)

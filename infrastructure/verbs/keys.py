@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,14 @@ from infrastructure.key_backup import is_sealed, open_backup, seal_backup
 from infrastructure.local.running import use_running
 from infrastructure.problem import Problem
 from infrastructure.secret_file import locked_secret, put_new_secret, put_secret
-from shared.keys import new_seal_key, new_signing_key, public_seal_key, public_signing_key
+from shared.keys import (
+    new_seal_key,
+    new_signing_key,
+    public_seal_key,
+    public_signing_key,
+    read_private_keys,
+    read_signing_key,
+)
 from shared.settings import read_setting, setting_file, variable
 
 COST_OF_LOSS = (
@@ -127,7 +134,23 @@ def _own_keys() -> tuple[str, str]:
             "MILLRACE_SIGNING_KEY and MILLRACE_SEAL_KEYS are not set here: "
             "run this on the core, or make new keys with `keys new`."
         )
+    _check(signing, sealing)
     return signing, sealing
+
+
+def _check(signing: str, sealing: str) -> None:
+    readers: dict[str, tuple[Callable[[str], object], str]] = {
+        "signing_key": (read_signing_key, signing),
+        "seal_keys": (read_private_keys, sealing),
+    }
+    for name, (read, text) in readers.items():
+        try:
+            read(text)
+        except ValueError as error:
+            raise Problem(
+                f"What {variable(name)} holds is no such key: bring it back from a backup "
+                "(`keys restore`)."
+            ) from error
 
 
 def _read(name: str) -> str | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey
 from psycopg import Connection
 from rich.table import Table
 
@@ -118,7 +119,7 @@ def _connected() -> Iterator[Connection[Any]]:
 def _replaying(connection: Connection[Any]) -> Iterator[Replay]:
     """With the writer's own settings: only it has the keys."""
     settings = load(WriterSettings, os.environ)
-    keys = read_private_keys(settings.seal_keys)
+    keys = _private_keys(settings)
     preparer = Careful(make_preparer(settings), Apart(partial(make_preparer, settings)))
     store = Store(
         settings.postgres_url, Quarantine(keys), promises=Promises(settings.writer_strict)
@@ -133,6 +134,13 @@ def _replaying(connection: Connection[Any]) -> Iterator[Replay]:
 def _cells(group: Group) -> tuple[str, ...]:
     first, last = _time(group.first_received), _time(group.last_set_aside)
     return group.reason, group.site, str(group.events), first, last, str(group.first_id)
+
+
+def _private_keys(settings: WriterSettings) -> dict[str, PrivateKey]:
+    try:
+        return read_private_keys(settings.seal_keys)
+    except ValueError as error:
+        raise Problem("MILLRACE_SEAL_KEYS holds no sealing keys: name the writer's.") from error
 
 
 def _told(held: Held) -> dict[str, object]:
@@ -159,7 +167,7 @@ def _told(held: Held) -> dict[str, object]:
 def _opened(held: Held) -> dict[str, object]:
     if held.nth is None or not held.sealed:
         raise Problem("Only an event that is held can be opened, not a whole entry.")
-    keys = read_private_keys(load(WriterSettings, os.environ).seal_keys)
+    keys = _private_keys(load(WriterSettings, os.environ))
     try:
         envelope = Quarantine(keys).open(held.sealed)
     except (KeyError, CryptoError) as error:

@@ -12,10 +12,13 @@ from click.testing import CliRunner, Result
 from psycopg import Connection
 
 from infrastructure.cli import cli
+from infrastructure.core_database import core_database
 from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
+from infrastructure.problem import Problem
 from tests.writer_world import SEAL_KEY, SIGNING_KEY
 from writer.database import Unavailable, connect, unavailable
+from writer.migrate import upgrade
 
 Run = Callable[..., Result]
 VERBS = [("ledger",), ("quarantine", "list"), ("quarantine", "replay", "1")]
@@ -108,6 +111,29 @@ def test_a_database_that_ends_or_takes_nobody_yet_is_restarting(
         while not (found := why(postgres_server.url)) and monotonic() < within:
             sleep(0.05)
         assert found == "restarting"
+
+
+def test_what_hangs_in_the_midst_of_it_is_given_up(
+    run: Run, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructure.core_database.ANSWER_S", 2.0)
+    upgrade(postgres_server.url)
+    with psycopg.connect(postgres_server.url) as other:
+        other.execute("lock table quarantine, edge in access exclusive mode")
+        for words in (("ledger",), ("quarantine", "list")):
+            assert "lock" in told(run(postgres_server.url, *words))
+    with pytest.raises(Problem, match="does not answer"):
+        ask_a_stopped_backend(postgres_server.url)
+
+
+def ask_a_stopped_backend(url: str) -> None:
+    with core_database(url) as connection:
+        pid = connection.info.backend_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            connection.execute("select 1")
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(

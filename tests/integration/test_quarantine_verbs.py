@@ -135,6 +135,17 @@ def test_a_reason_that_is_no_text_is_a_mistake_and_no_fault(run: Run) -> None:
         assert "--reason" in result.output
 
 
+def test_sealing_keys_that_are_none_are_named(
+    pipe: Pipe, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe.put(FakeEdge().entry([envelope(site=NEW)]))
+    monkeypatch.setenv("MILLRACE_SEAL_KEYS", "junk")
+    for words in (("replay", "1"), ("show", "1", "--open")):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert "MILLRACE_SEAL_KEYS" in result.output
+
+
 def test_a_list_loses_nothing_of_a_long_site_in_a_narrow_pipe(
     pipe: Pipe, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,6 +167,26 @@ def test_a_place_that_cannot_be_written_is_named(keys_file: Path, place: str) ->
     assert refused.stderr.splitlines()[-1].startswith(f"Error: {place} ")
 
 
+@pytest.mark.parametrize("name", ["MILLRACE_SIGNING_KEY", "MILLRACE_SEAL_KEYS"])
+@pytest.mark.parametrize("junk", ["junk", "a\udcff", "id:YWJj"])
+def test_what_is_no_key_is_named(
+    keys_file: Path, monkeypatch: pytest.MonkeyPatch, name: str, junk: str
+) -> None:
+    monkeypatch.setenv(name, junk)
+    for verb in (["list"], ["public"], ["backup", "-", "--plain"]):
+        refused = keys(*verb)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert name in refused.stderr
+
+
+def test_a_file_that_holds_no_keys_is_not_rotated(keys_file: Path) -> None:
+    keys_file.write_text("junk\n")
+    refused = keys("rotate")
+    assert refused.exit_code == 1
+    assert "MILLRACE_SEAL_KEYS" in refused.stderr
+    assert keys_file.read_text() == "junk\n"
+
+
 def test_keys_that_cannot_be_read_are_named(keys_file: Path) -> None:
     for verb in (["rotate"], ["list"], ["public"], ["backup", "-", "--plain"]):
         keys_file.write_bytes(BINARY)
