@@ -61,12 +61,18 @@ export function readView(search: string): Understood {
     if (filter && filters.length < MAX_FILTERS) filters.push(filter);
     else ignore("f", text);
   }
+  const tabs = given.getAll("tab").flatMap((text) => {
+    const tab = DIMENSIONS.find((word) => word === text);
+    if (!tab) ignore("tab", text);
+    return tab ? [tab] : [];
+  });
   const view: View = {
     period: period() ?? DEFAULT_VIEW.period,
     interval: one("by", INTERVALS),
     comparison: one("compare", COMPARISONS) ?? DEFAULT_VIEW.comparison,
     metric: one("metric", METRICS) ?? DEFAULT_VIEW.metric,
     filters,
+    tabs: [...new Set(tabs)],
   };
   return { view, ignored };
 }
@@ -81,6 +87,7 @@ export function writeView(view: View): string {
   if (view.comparison !== DEFAULT_VIEW.comparison) parts.push(["compare", view.comparison]);
   if (view.metric !== DEFAULT_VIEW.metric) parts.push(["metric", view.metric]);
   for (const filter of view.filters) parts.push(["f", writeFilter(filter)]);
+  for (const tab of view.tabs) parts.push(["tab", tab]);
   return parts.length ? `?${parts.map(([name, value]) => `${name}=${encode(value)}`).join("&")}` : "";
 }
 

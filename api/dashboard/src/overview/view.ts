@@ -72,13 +72,15 @@ export interface Filter {
   values: string[];
 }
 
-/** `interval`: null leaves the choice to the length of the period. */
+/** `interval`: null leaves the choice to the length of the period. `tabs`: what the panels show
+    that do not show their first. */
 export interface View {
   period: Period;
   interval: Interval | null;
   comparison: Comparison;
   metric: Metric;
   filters: Filter[];
+  tabs: Dimension[];
 }
 
 export const DEFAULT_VIEW: View = {
@@ -87,4 +89,5 @@ export const DEFAULT_VIEW: View = {
   comparison: "previous",
   metric: "visitors",
   filters: [],
+  tabs: [],
 };
