@@ -82,7 +82,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Refusal(Exception):
     """A request refused as a whole. ``retry_after_s`` becomes the Retry-After header; ``site`` is
-    whose limit it was, empty where it was not one site's."""
+    whose limit or rule it was, empty where it was not one site's."""
 
     def __init__(
         self,

@@ -141,6 +141,20 @@ async def test_what_headers_ask_to_be_dropped_is_never_parsed(
     assert edge.worker.tally.counts[""] == {f"dropped:{reason}": 1}
 
 
+async def test_what_a_sites_own_page_sends_in_vain_is_counted_as_that_sites(
+    edge: EdgeUnderTest,
+) -> None:
+    own = "https://www.shop.example"
+    await edge.post(dnt="1", origin=own)
+    await edge.post(**{"sec-gpc": "1"}, origin="https://any.example")
+    await edge.post(origin="https://any.example")
+    await edge.post({**BEACON, "site": "unheard.example"}, origin=own)
+    assert edge.worker.tally.counts == {
+        SITE: {"dropped:dnt": 1, "refused:forbidden_origin": 1},
+        "": {"dropped:gpc": 1, "refused:unknown_site": 1},
+    }
+
+
 async def test_a_site_may_waive_do_not_track_for_its_own_pages_alone(edge: EdgeUnderTest) -> None:
     edge.use(snapshot(2, sites=(SiteRules(SITE, honour_dnt=False),)))
     own = await edge.post(dnt="1", origin="https://www.shop.example")
