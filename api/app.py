@@ -8,13 +8,15 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from api.arrivals import Arrivals
 from api.attempts import Attempts
 from api.call import Parts, Throttles
 from api.database import open_pool
 from api.endpoint import Endpoint
+from api.endpoints.arrivals import show_arrivals
 from api.endpoints.completeness import ShownCompleteness, show_completeness
 from api.endpoints.description import describe_api
-from api.endpoints.edges import ShownEdges, list_edges
+from api.endpoints.edges import NewEdge, ShownEdges, add_edge, list_edges, retire
 from api.endpoints.keys import MadeKey, NewKey, ShownKeys, add_key, drop_key, list_keys
 from api.endpoints.live import Ticket, TicketFor, make_ticket
 from api.endpoints.query import answer_query
@@ -64,10 +66,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "PATCH", "/api/sites/{key}", change_site, "Change settings", _ADMIN,
         dict[str, Any], ShownSite,
     ),
+    Endpoint(
+        "GET", "/api/sites/{key}/arrivals", show_arrivals, "What arrives for a site", _QUERY,
+        gives=Arrivals,
+    ),
     Endpoint("GET", "/api/keys", list_keys, "Every API key", _ADMIN, gives=ShownKeys),
     Endpoint("POST", "/api/keys", add_key, "Make an API key", _ADMIN, NewKey, MadeKey, 201),
     Endpoint("DELETE", "/api/keys/{key_id}", drop_key, "Revoke an API key", _ADMIN),
     Endpoint("GET", "/api/edges", list_edges, "Every edge", _ADMIN, gives=ShownEdges),
+    Endpoint(
+        "POST", "/api/edges", add_edge, "Register an edge", _ADMIN, NewEdge, ShownEdges, 201
+    ),
+    Endpoint(
+        "POST", "/api/edges/{edge}/retire", retire, "Wait for an edge no longer", _ADMIN,
+        gives=ShownEdges,
+    ),
     Endpoint(
         "POST", "/api/live/ticket", make_ticket, "A ticket for the live gateway", _QUERY,
         TicketFor, Ticket,
