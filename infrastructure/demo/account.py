@@ -40,7 +40,8 @@ class Account(NamedTuple):
 async def draw_up(postgres_url: str, site_id: int, log: SendLog, since: datetime) -> Account:
     """Compare the log with the rows of the site that were received `since` then.
 
-    Rows of pages that are not the made-up site's are somebody else's, who tries things out.
+    Rows of pages that are not the made-up site's are somebody else's, who tries things out, and
+    what happened long before is the site's history.
     """
     async with await psycopg.AsyncConnection.connect(postgres_url) as db:
         await _copy_log(db, log)
@@ -66,7 +67,7 @@ _COMPARE = """
 with visible as (
     select event_id from events
     where site_id = %(site_id)s and commit_out is null
-      and ts >= %(since)s::timestamptz - interval '1 day' and received_at >= %(since)s
+      and ts >= %(since)s::timestamptz - interval '1 minute' and received_at >= %(since)s
       and title = any(%(titles)s)
 ), found as (
     select sent.client_id, sent.receipt, count(visible.event_id) > 0 as there

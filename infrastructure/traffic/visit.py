@@ -8,7 +8,7 @@ import msgspec
 from infrastructure.traffic.browsers import pick_browser
 from infrastructure.traffic.countries import pick_address, pick_country
 from infrastructure.traffic.site_map import PAGES, PRICES, pick_entry, pick_next
-from infrastructure.traffic.sources import pick_source
+from infrastructure.traffic.sources import Source, pick_source
 
 _STAYS = 0.68
 _DWELL_MU = 2.7  # of a lognormal: half of all pages are left within 15 s
@@ -62,9 +62,11 @@ def new_visitor(rng: Random, utc_hour: float) -> Visitor:
     )
 
 
-def plan_visit(rng: Random, site: str, visitor: Visitor, at_s: float) -> list[Planned]:
-    """The events of one visit that begins at `at_s`, in order."""
-    source = pick_source(rng)
+def plan_visit(
+    rng: Random, site: str, visitor: Visitor, at_s: float, source: Source | None = None
+) -> list[Planned]:
+    """The events of one visit that begins at `at_s`, in order; `source`: else any."""
+    source = source or pick_source(rng)
     path = rng.choice(source.landing) if source.landing else pick_entry(rng)
     base = f"https://{site}"
     query, referrer = source.query and f"?{source.query}", source.referrer
