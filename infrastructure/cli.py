@@ -3,47 +3,58 @@
 import errno
 import importlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import click
+from click.shell_completion import CompletionItem
 
 from infrastructure.problem import Problem
 from shared.errors import Refusal
 from shared.program import IN_CHECKOUT, PROGRAM
 from shared.settings import BadSettings
 
+COMPLETE_VARIABLE = "_MILLRACE_COMPLETE"
+
+OWNER, OPERATOR, DEVELOPER = "Sites and people", "Running it", "Working on Millrace"
+
 
 @dataclass(frozen=True)
 class Verb:
-    """`module` is imported only when the verb is called: an edge installs without a database."""
+    """`module` is imported only when the verb is called: an edge installs without a database.
+    `who` needs it, as the list of verbs is parted."""
 
     module: str
     help: str
+    who: str
     only_in_checkout: bool = False
     needs_core: bool = True
 
 
 VERBS = {
-    "demo": Verb("demo", "Show everything at once, an outage included.", only_in_checkout=True),
-    "up": Verb("up", "Start servers and services in the background.", only_in_checkout=True),
-    "down": Verb("down", "End what `up` has started.", only_in_checkout=True),
-    "status": Verb("status", "What runs, what is ready, and where.", only_in_checkout=True),
-    "logs": Verb("logs", "Show or follow the logs.", only_in_checkout=True),
-    "test": Verb("test", "Run every test, or those of some paths.", only_in_checkout=True),
-    "check": Verb("check", "Lint, types, import contracts, dead code.", only_in_checkout=True),
-    "bench": Verb("bench", "Run the benchmarks, or some by name.", only_in_checkout=True),
-    "chaos": Verb("chaos", "Kill, stop and cut off; account for all.", only_in_checkout=True),
-    "wheel": Verb("wheel", "Build the wheel that hosts install from.", only_in_checkout=True),
-    "site": Verb("site", "Add and list sites."),
-    "owner": Verb("owner", "Add owners, reset their passwords."),
-    "key": Verb("key", "Make and revoke API keys."),
-    "edge": Verb("edge", "Register and retire edges."),
-    "ledger": Verb("ledger", "Account for everything that was acknowledged."),
-    "trace": Verb("trace", "Say where the event of a receipt is."),
-    "quarantine": Verb("quarantine", "Look at, replay or discard what was set aside."),
-    "replay": Verb("replay", "Read web server logs into a site."),
-    "migrate": Verb("migrate", "Bring the database to this version's shape."),
-    "settings": Verb("settings", "Every setting with value, source and meaning.", needs_core=False),
-    "keys": Verb("keys", "Make, rotate and back up an installation's keys.", needs_core=False),
+    "site": Verb("site", "Add and list sites.", OWNER),
+    "owner": Verb("owner", "Add owners, reset their passwords.", OWNER),
+    "key": Verb("key", "Make and revoke API keys.", OWNER),
+    "replay": Verb("replay", "Read web server logs into a site.", OWNER),
+    "trace": Verb("trace", "Say where the event of a receipt is.", OWNER),
+    "demo": Verb("demo", "Show everything at once, an outage included.", OPERATOR, True),
+    "up": Verb("up", "Start servers and services in the background.", OPERATOR, True),
+    "down": Verb("down", "End what `up` has started.", OPERATOR, True),
+    "status": Verb("status", "What runs, what is wrong, what to do.", OPERATOR, needs_core=False),
+    "logs": Verb("logs", "Show or follow the logs.", OPERATOR, True),
+    "edge": Verb("edge", "Register and retire edges.", OPERATOR),
+    "ledger": Verb("ledger", "Account for everything that was acknowledged.", OPERATOR),
+    "quarantine": Verb("quarantine", "Look at, replay, discard what was set aside.", OPERATOR),
+    "ip": Verb("ip", "Whose address is believed, and why.", OPERATOR, needs_core=False),
+    "settings": Verb("settings", "Every setting, its value and meaning.", OPERATOR, False, False),
+    "keys": Verb("keys", "Make, rotate and back up the keys.", OPERATOR, needs_core=False),
+    "migrate": Verb("migrate", "Bring the database to this version's shape.", OPERATOR),
+    "completion": Verb("completion", "Let the shell complete verbs.", OPERATOR, needs_core=False),
+    "help": Verb("help", "The verbs, or what one does.", OPERATOR, needs_core=False),
+    "test": Verb("test", "Run every test, or those of some paths.", DEVELOPER, True),
+    "check": Verb("check", "Lint, types, import contracts, dead code.", DEVELOPER, True),
+    "bench": Verb("bench", "Run the benchmarks, or some by name.", DEVELOPER, True),
+    "chaos": Verb("chaos", "Kill, stop and cut off; account for all.", DEVELOPER, True),
+    "wheel": Verb("wheel", "Build the wheel that hosts install from.", DEVELOPER, True),
 }
 
 
@@ -55,15 +66,37 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         verb = VERBS.get(cmd_name)
-        if verb is None:
+        if verb is None or (ctx.resilient_parsing and not _is_usable(verb)):
             return None
         if verb.only_in_checkout and not IN_CHECKOUT:
             raise click.ClickException(f"`{cmd_name}` works in a checkout only: clone Millrace.")
         return _load(cmd_name, verb)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, VERBS[name].help) for name in self.list_commands(ctx)])
+        for who in (OWNER, OPERATOR, DEVELOPER):
+            names = [name for name in self.list_commands(ctx) if VERBS[name].who == who]
+            if names:
+                with formatter.section(who):
+                    formatter.write_dl([(name, VERBS[name].help) for name in names])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            # click itself knows only commands that are imported already.
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
+            ) from error
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs, without importing any."""
+        return [
+            CompletionItem(name, help=VERBS[name].help)
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -79,6 +112,13 @@ class Verbs(click.Group):
                 f"There is no space left for {error.filename or 'what has to be written'}: "
                 "free some, or name other folders in MILLRACE_CACHE and MILLRACE_STATE."
             ) from error
+
+
+def _is_usable(verb: Verb) -> bool:
+    """Whether it can be imported here, asked where no message could be shown."""
+    if verb.only_in_checkout:
+        return IN_CHECKOUT
+    return not verb.needs_core or find_spec("sqlalchemy") is not None
 
 
 def _load(name: str, verb: Verb) -> click.Command:
@@ -100,7 +140,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    cli.main(prog_name=PROGRAM)
+    cli.main(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
 
 
 if __name__ == "__main__":
