@@ -15,7 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import origin_of
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
-PAGES = ("/", "/live", "/login", "/sites/{site}")
+PAGES = (
+    "/",
+    "/login",
+    "/live",
+    "/sites/{site}",
+    "/sites/{site}/setup",
+    "/sites/{site}/settings",
+    "/add-site",
+    "/keys",
+    "/edges",
+)
 
 _ASSETS = "assets"
 _FOREVER = "public, max-age=31536000, immutable"

@@ -29,9 +29,10 @@ class LinkToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """Who is signed in."""
+    """Who is signed in. ``program``: what an operator types before a verb, on the server."""
 
     email: str
+    program: str = PROGRAM
 
 
 async def sign_in(call: Call, body: SignIn) -> Response:

@@ -1,13 +1,13 @@
 """Sites and their settings."""
 
 from datetime import datetime
-from html import escape
 from typing import Any
 
 import msgspec
 
 from api.call import Call
 from api.sites import Site, Upcoming, put_settings, put_site, read_site, read_sites
+from api.snippet import snippet
 from shared.errors import Code, Refusal
 from shared.sites import SiteSettings
 
@@ -71,6 +71,5 @@ def _check_bound(call: Call, found: Site) -> None:
 
 
 def _shown(call: Call, found: Site) -> ShownSite:
-    script = f"{call.parts.settings.edge_url.rstrip('/')}/t.js"
-    snippet = f'<script defer src="{escape(script)}" data-site="{escape(found.key)}"></script>'
-    return ShownSite(found.key, found.created_at, found.settings, found.upcoming, snippet)
+    line = snippet(call.parts.settings.edge_url, found.key)
+    return ShownSite(found.key, found.created_at, found.settings, found.upcoming, line)

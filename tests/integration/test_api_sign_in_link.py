@@ -37,9 +37,9 @@ async def test_a_link_signs_in_once(database: str) -> None:
         token = await _link(api)
         answer = await api.client.post("/api/session/link", json={"token": token})
         assert answer.status_code == 200, answer.text
-        assert answer.json() == {"email": EMAIL}
+        assert answer.json() == {"email": EMAIL, "program": PROGRAM}
         assert "httponly" in answer.headers["set-cookie"].lower()
-        assert (await api.client.get("/api/session")).json() == {"email": EMAIL}
+        assert (await api.client.get("/api/session")).json()["email"] == EMAIL
         api.client.cookies.clear()
         answer = await api.client.post("/api/session/link", json={"token": token})
         assert error(answer) == (401, "unauthenticated", "token")
