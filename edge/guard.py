@@ -36,12 +36,17 @@ class Guard:
         self._monotonic_s = monotonic_s
         self.rules: Rules | None = None
         self._refusing_until = 0.0
-        self._set_rates(settings.edge_address_events_per_s, settings.edge_total_events_per_s)
+        self._own_per_s = settings.edge_address_events_per_s, settings.edge_total_events_per_s
+        self._set_rates(*self._own_per_s)
 
     def use(self, rules: Rules) -> None:
         """Judge by these from now on."""
         before, self.rules = self.rules, rules
-        now = rules.snapshot.per_address_events_per_s, rules.snapshot.total_events_per_s
+        by_address, total = self._own_per_s
+        now = (
+            rules.snapshot.per_address_events_per_s or by_address,
+            rules.snapshot.total_events_per_s or total,
+        )
         if before is None or now != self._per_s:
             self._set_rates(*now)
         if before is not None:

@@ -112,10 +112,10 @@ class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
         int, Meta(ge=16, le=128), _about("prefix by which IPv6 clients are limited", "bits")
     ] = 56
     edge_address_events_per_s: Annotated[
-        Positive, _about("events a second from one prefix, while no snapshot says otherwise", "1/s")
+        Positive, _about("events a second from one prefix; each worker allows its part", "1/s")
     ] = 100
     edge_total_events_per_s: Annotated[
-        Positive, _about("events a second in all, while no snapshot says otherwise", "1/s")
+        Positive, _about("events a second that the edge takes in all", "1/s")
     ] = 50_000
     edge_strict: Annotated[
         bool, _about("use no Redis that may lose what it confirms (no fsync, eviction)")

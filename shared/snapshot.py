@@ -33,7 +33,8 @@ class KeyRules(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What the core publishes. ``seal_keys``: public ``id:base64``, the first is used."""
+    """What the core publishes. ``seal_keys``: public ``id:base64``, the first is used. A limit
+    that is None is the edge's own affair: it protects the edge's machine."""
 
     epoch: int
     version: int
@@ -41,8 +42,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     seal_keys: tuple[str, ...]
     sites: tuple[SiteRules, ...] = ()
     keys: tuple[KeyRules, ...] = ()
-    per_address_events_per_s: int = 50
-    total_events_per_s: int = 50_000
+    per_address_events_per_s: int | None = None
+    total_events_per_s: int | None = None
 
     @property
     def order(self) -> tuple[int, int]:

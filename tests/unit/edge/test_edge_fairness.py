@@ -316,6 +316,17 @@ async def test_without_a_snapshot_a_made_up_key_is_limited_by_address(
     assert set(statuses) == {202, 429}
 
 
+@pytest.mark.anyio
+async def test_a_snapshot_that_names_no_limits_leaves_the_edges_own_in_force(
+    primary: str, spool: str, tmp_path: Path
+) -> None:
+    settings = edge_settings(primary, spool, tmp_path, edge_address_events_per_s=2)
+    async with running_edge(settings) as edge:
+        edge.use(snapshot())
+        statuses = [(await edge.post()).status for _ in range(10)]
+    assert set(statuses) == {202, 429}
+
+
 def test_one_who_holds_much_leaves_as_much_for_others() -> None:
     memory = BodyMemory(1_000)
     memory.take(500, "greedy")
