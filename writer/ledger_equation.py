@@ -178,10 +178,7 @@ def balance(
     excused = [*known, *spans(told.accepted)]
     aside, let_go = sum(asides.values()), sum(discarded.values())
     if any(map(told.counts, unproven)) and not gaps(excused, 1, told.low):
-        over = _over(rest, sum(last - first + 1 for first, last in held))
-        more = over if asides else 0
-        less = max(aside + more, 0) - aside
-        aside, let_go = aside + less, max(let_go + over - less, 0)
+        aside, let_go = _corrected(aside, let_go, _over(rest, held), is_held=bool(asides))
         rest -= aside + let_go - sum(unproven.values())
     missing = _missing(f"{boot:012x}", told, excused, rest, held, kept)
     spooled = max(rest, 0) if held else 0
@@ -189,11 +186,17 @@ def balance(
     return BootSums(*sums, spooled, accepted, tuple(missing))
 
 
-def _over(rest: int, held: int) -> int:
+def _over(rest: int, held: list[Span]) -> int:
     """By how much the plain headers of entries set aside say too little of their events. Nobody has
     proven them, so the edge's own count stands: nothing is left where it holds no number, and one
     event at least for each number that it holds."""
-    return min(rest - held, 0) if held else rest
+    return min(rest - sum(last - first + 1 for first, last in held), 0) if held else rest
+
+
+def _corrected(aside: int, discarded: int, over: int, *, is_held: bool) -> tuple[int, int]:
+    """Both, with so many events more or less, of those that are still held first."""
+    corrected = max(aside + over, 0) if is_held else aside
+    return corrected, max(discarded + over - (corrected - aside), 0)
 
 
 def _accepted(told: Told, known: list[Span], rest: int) -> int:
