@@ -4,6 +4,10 @@ export class ApiFault extends Error {
   constructor(
     readonly code: string,
     message: string,
+    /** The field of the request that is to blame. */
+    readonly field: string | null = null,
+    /** What else the answer said. */
+    readonly more: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
   }
@@ -22,18 +26,32 @@ interface Ticket {
   url: string;
 }
 
-export async function readSession(): Promise<string | null> {
+export interface SignedIn {
+  email: string;
+  /** What an operator types before a verb, on the server. */
+  program: string;
+}
+
+/** Nobody is signed in; `command` adds the first owner, where there is none. */
+export interface SignedOut {
+  command: string | null;
+}
+
+export async function readSession(): Promise<SignedIn | SignedOut> {
   try {
-    return (await call<{ email: string }>("GET", "/api/session")).email;
+    return await call<SignedIn>("GET", "/api/session");
   } catch (fault) {
-    if (fault instanceof ApiFault && fault.code === "unauthenticated") return null;
-    throw fault;
+    if (!(fault instanceof ApiFault) || fault.code !== "unauthenticated") throw fault;
+    return { command: fault.more["has_owner"] === false ? String(fault.more["command"]) : null };
   }
 }
 
-export async function openSession(email: string, password: string): Promise<string> {
-  return (await call<{ email: string }>("POST", "/api/session", { email, password })).email;
-}
+export const openSession = (email: string, password: string): Promise<SignedIn> =>
+  call("POST", "/api/session", { email, password });
+
+/** `token`: of a link that works once. */
+export const openSessionByLink = (token: string): Promise<SignedIn> =>
+  call("POST", "/api/session/link", { token });
 
 export const closeSession = (): Promise<void> => call("DELETE", "/api/session");
 
@@ -76,7 +94,7 @@ const SLOWEST_MS = 15_000;
 /** The API itself gives up before, and says so. */
 const SLOWEST_ANSWER_MS = 45_000;
 
-async function call<T>(
+export async function call<T>(
   method: string,
   path: string,
   body?: unknown,
@@ -107,8 +125,8 @@ async function call<T>(
 
 function readFault(text: string): ApiFault {
   try {
-    const { code, message } = JSON.parse(text).error;
-    return new ApiFault(String(code), String(message));
+    const { error, ...more } = JSON.parse(text);
+    return new ApiFault(String(error.code), String(error.message), error.field ?? null, more);
   } catch {
     return new ApiFault("unexpected", text.slice(0, 200));
   }

@@ -1,8 +1,9 @@
 /** Where the reader is: the address bar, as state. */
 
 export type Place =
-  | { page: "sites" }
+  | { page: "sites" | "add-site" | "keys" | "edges" }
   | { page: "login" }
+  | { page: "setup" | "settings"; site: string }
   | { page: "live"; site: string }
   | { page: "overview"; site: string; search: string };
 
@@ -24,6 +25,12 @@ class Route {
     this.place = read(location);
   }
 
+  /** As if the reader had come here at once. */
+  replace(path: string): void {
+    history.replaceState(null, "", path);
+    this.place = read(location);
+  }
+
   /** Follow a link of the page without loading it anew; what opens elsewhere is left alone. */
   follow = (event: MouseEvent): void => {
     const link = event.currentTarget as HTMLAnchorElement;
@@ -35,10 +42,15 @@ class Route {
 
 function read({ pathname, search }: Location): Place {
   if (pathname === "/login") return { page: "login" };
+  if (pathname === "/add-site") return { page: "add-site" };
+  if (pathname === "/keys") return { page: "keys" };
+  if (pathname === "/edges") return { page: "edges" };
   const live = new URLSearchParams(search).get("site");
   if (pathname === "/live" && live) return { page: "live", site: live };
-  const site = decode(/^\/sites\/([^/]+)$/.exec(pathname)?.[1] ?? "");
-  return site ? { page: "overview", site, search } : { page: "sites" };
+  const [, name = "", page] = /^\/sites\/([^/]+)(?:\/(setup|settings))?$/.exec(pathname) ?? [];
+  const site = decode(name);
+  if (!site) return { page: "sites" };
+  return page ? { page: page as "setup" | "settings", site } : { page: "overview", site, search };
 }
 
 function decode(text: string): string {
@@ -54,5 +66,9 @@ export const livePath = (site: string): string => `/live?site=${encodeURICompone
 /** `search`: the view, from the question mark on. */
 export const overviewPath = (site: string, search = ""): string =>
   `/sites/${encodeURIComponent(site)}${search}`;
+
+export const setupPath = (site: string): string => `${overviewPath(site)}/setup`;
+
+export const settingsPath = (site: string): string => `${overviewPath(site)}/settings`;
 
 export const route = new Route();

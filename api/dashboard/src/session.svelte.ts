@@ -1,19 +1,37 @@
 /** Who is signed in. Whoever hears from the API that nobody is calls `end`. */
 
-import { closeSession, readSession } from "./api";
+import { closeSession, openSession, openSessionByLink, readSession, type SignedIn } from "./api";
 
 type Who = "unknown" | "none" | { email: string };
 
 class Session {
   who = $state.raw<Who>("unknown");
+  /** What adds the first owner, where there is none. */
+  ownerCommand = $state.raw<string | null>(null);
+  /** What an operator types before a verb, on the server. */
+  program = $state.raw("millrace");
 
   /** Throws ApiFault. */
   async look(): Promise<void> {
-    const email = await readSession();
-    this.who = email === null ? "none" : { email };
+    const found = await readSession();
+    if ("email" in found) return this.begin(found);
+    this.ownerCommand = found.command;
+    this.end();
   }
 
-  begin(email: string): void {
+  /** Throws ApiFault. */
+  async open(email: string, password: string): Promise<void> {
+    this.begin(await openSession(email, password));
+  }
+
+  /** By the token of a link that works once. Throws ApiFault. */
+  async openByLink(token: string): Promise<void> {
+    this.begin(await openSessionByLink(token));
+  }
+
+  begin({ email, program }: SignedIn): void {
+    this.program = program;
+    this.ownerCommand = null;
     this.who = { email };
   }
 

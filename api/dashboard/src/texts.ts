@@ -1,3 +1,5 @@
+import { onboarding } from "./onboarding/texts";
+
 /** Every text of the pages, in one place. */
 export const texts = {
   product: "Millrace",
@@ -330,6 +332,8 @@ export const texts = {
       "The page stands on another domain than the site's own and its subdomains: allow it in the site's settings.",
     ],
   },
+
+  onboarding,
 
   again: "Try again",
   chooseAnother: "Choose another",
