@@ -54,6 +54,7 @@ VERBS = {
     "check": Verb("check", "Lint, types, import contracts, dead code.", DEVELOPER, True),
     "bench": Verb("bench", "Run the benchmarks, or some by name.", DEVELOPER, True),
     "chaos": Verb("chaos", "Kill, stop and cut off; account for all.", DEVELOPER, True),
+    "render": Verb("render", "Write units, compose and proxy files.", DEVELOPER, True),
     "wheel": Verb("wheel", "Build the wheel that hosts install from.", DEVELOPER, True),
 }
 

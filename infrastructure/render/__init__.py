@@ -1,0 +1,1 @@
+"""What an operator starts Millrace with elsewhere, rendered from app.manifest.yaml."""
