@@ -67,6 +67,11 @@ def names(weak: Weakness) -> list[str]:
     return [name for flag, (name, _) in _NAMES.items() if flag in weak]
 
 
+def remedy(name: str) -> str:
+    """What to do about a weakness that ``names`` has named; empty for any other text."""
+    return next((remedy for known, remedy in _NAMES.values() if known == name), "")
+
+
 def judge(info: Mapping[str, str] | None, config: Mapping[str, str] | None) -> Promise:
     """From INFO (persistence, and memory where ``config`` is not given) and CONFIG GET; None:
     forbidden. Raises ErrorReply for a server that is loading."""

@@ -9,7 +9,10 @@ import yaml
 from shared import settings
 from shared.settings import variables
 
-MANIFEST = Path(__file__).resolve().parents[1] / "app.manifest.yaml"
+_NAME = "app.manifest.yaml"
+_INSTALLED = Path(__file__).with_name(_NAME)
+"""Where the wheel puts it; a checkout has it at its root."""
+MANIFEST = _INSTALLED if _INSTALLED.exists() else Path(__file__).resolve().parents[1] / _NAME
 
 Role = Literal["edge", "core"]
 Need = Literal["primary", "spool", "postgres"]

@@ -1,48 +1,54 @@
-"""`./run status`: what runs, what is ready, and where."""
+"""`millrace status`: what runs, what is wrong, and what to type next."""
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+import msgspec
 
-from infrastructure.local.folders import state_folder
-from infrastructure.local.processes import make_processes
-from infrastructure.local.running import PURPOSES, read_running
-from infrastructure.local.service import Service
-from infrastructure.manifest import read_manifest
+from infrastructure.manifest import Manifest, read_manifest
+from infrastructure.status.findings import Finding, find
+from infrastructure.status.place import Place, installed_place, running_places
+from infrastructure.status.report import Report, read_report
+from infrastructure.status.screen import show
+from shared.program import PROGRAM
 
 
 @click.command()
-def command() -> None:
-    """One line a service; exit code 1 unless all are ready."""
-    shown = [_show(purpose) for purpose in PURPOSES if read_running(state_folder(purpose))]
-    if not shown:
-        click.echo("Nothing is up: start it with `./run up`.")
-    sys.exit(0 if shown and all(shown) else 1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """Each process and server here, the spool, the writer's lag, the ledger.
+
+    Whatever is wrong comes with the next command to type, and makes the exit code 1.
+    """
+    manifest = read_manifest()
+    read = [(place, *_read(place, manifest)) for place in _places(manifest)]
+    faults = [finding for *_, findings in read for finding in findings if finding.is_fault]
+    well = bool(read) and not faults
+    if as_json:
+        places = [_plain(report, findings) for _, report, findings in read]
+        click.echo(msgspec.json.encode({"well": well, "places": places}))
+    elif not read:
+        click.echo(f"Nothing is up: start it with `{PROGRAM} up`.")
+    else:
+        for place, report, findings in read:
+            show(report, findings, place)
+    sys.exit(0 if well else 1)
 
 
-def _show(purpose: str) -> bool:
-    folder = state_folder(purpose)
-    services = list(_services(folder))
-    ready = {service.name: service.is_ready() for service in services}
-    table = Table(title=f"{purpose}: {folder}", title_justify="left")
-    for column in ("service", "state", "address", "health and metrics"):
-        table.add_column(column, overflow="fold")
-    for service in services:
-        state = "ready" if ready[service.name] else "not ready"
-        table.add_row(service.name, state, _address(service), service.ops_url)
-    Console().print(table)
-    click.echo(f"Logs: {folder / 'logs'}")
-    return all(ready.values())
+def _places(manifest: Manifest) -> list[Place]:
+    running = running_places()
+    installed = None if running else installed_place(manifest)
+    return [installed] if installed else running
 
 
-def _services(folder: Path) -> list[Service]:
-    settings = read_running(folder) or {}
-    return list(make_processes(read_manifest(), settings, folder / "logs"))
+def _read(place: Place, manifest: Manifest) -> tuple[Report, list[Finding]]:
+    report = read_report(place, manifest)
+    return report, find(report, place, manifest)
 
 
-def _address(service: Service) -> str:
-    port = service.entry.port
-    return f"http://127.0.0.1:{service.settings[port.setting]}" if port else ""
+def _plain(report: Report, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(report),
+        "findings": [finding._asdict() for finding in findings],
+    }

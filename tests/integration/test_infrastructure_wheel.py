@@ -1,5 +1,6 @@
 """What the wheel installs: an edge alone, with neither a database driver nor SQLAlchemy."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,30 @@ def test_the_edge_starts_from_the_edge_extra_alone(
         assert _first_answer(health, child) == 200
     finally:
         assert child.stop() == 0
+
+
+def test_an_edge_alone_is_asked_for_its_status(
+    edge_python: Path, stack: LocalStack, tmp_path: Path
+) -> None:
+    ran = subprocess.run(
+        [edge_python.with_name("millrace"), "status", "--json"],
+        env=_edge_settings(stack, tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    (place,) = json.loads(ran.stdout)["places"]
+    assert (ran.returncode, place["where"]) == (1, "installed")
+    assert [(each["name"], each["trouble"]) for each in place["servers"]] == [
+        ("primary", ""),
+        ("spool", ""),
+    ]
+    steps = [(finding["about"], finding["next"]) for finding in place["findings"]]
+    assert steps == [
+        ("edge", "start it: python -m edge"),
+        ("drain", "start it: python -m edge.drain"),
+    ]
 
 
 def test_a_core_verb_on_an_edge_says_what_to_install(edge_python: Path) -> None:

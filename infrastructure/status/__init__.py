@@ -1,0 +1,1 @@
+"""What runs here, what is wrong with it, and what to type next."""

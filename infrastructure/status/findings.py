@@ -1,0 +1,223 @@
+"""From a report to what is wrong, each with what to type next. Pure."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from edge.promise import remedy
+from infrastructure.manifest import Manifest
+from infrastructure.status.asking import DOWN, HUNG, NOT_READY, READY
+from infrastructure.status.core import EdgeSeen
+from infrastructure.status.place import INSTALLED, Place
+from infrastructure.status.report import Report, Seen, ServerState, ServiceState, SpoolState
+
+_ENOUGH_LOOKS = 20
+_SHORT_S = 3_600
+_LONG_LAG = 10_000
+_TRUSTED = "MILLRACE_EDGE_TRUSTED_PROXIES"
+_SETTINGS = {"primary": "PRIMARY_URL", "spool": "SPOOL_URL", "database": "POSTGRES_URL"}
+
+
+class Finding(NamedTuple):
+    """``next``: a command, or what to do. A fault makes the exit code 1, a warning does not."""
+
+    about: str
+    says: str
+    next: str
+    is_fault: bool = True
+
+
+_NOTHING = Finding(
+    "host",
+    "Nothing of Millrace answers here, and no setting says whether this is an edge or the core.",
+    "set in this shell what the services have (MILLRACE_…), or start one",
+)
+
+
+def find(report: Report, place: Place, manifest: Manifest) -> list[Finding]:
+    """Causes before what follows from them."""
+    commands = {entry.name: " ".join(entry.command) for entry in manifest.services}
+    ready = {service.name for service in report.services if service.state == READY}
+    return [
+        *(() if report.services else (_NOTHING,)),
+        *(_server(server, place) for server in report.servers if server.trouble),
+        *(
+            _service(service, place, commands)
+            for service in report.services
+            if service.state != READY
+        ),
+        *_beside_readiness(report.services, place),
+        *(_spool(report.spool, place) if report.spool and "drain" in ready else ()),
+        *_lag(report.lag or {}, place),
+        *(_core(report, place, "writer" in ready) if report.core else ()),
+        *(_seen(report.seen, place) if report.seen else ()),
+    ]
+
+
+def _server(server: ServerState, place: Place) -> Finding:
+    setting = f"MILLRACE_{_SETTINGS[server.name]}"
+    if place.is_ours(server.name):
+        step = place.logs(server.name)
+    elif server.name == "database":
+        host, _, port = server.address.rpartition(":")
+        step = f"pg_isready -h {host} -p {port}   (the address is that of {setting})"
+    else:
+        host, _, port = server.address.rpartition(":")
+        step = f"redis-cli -h {host} -p {port} PING   (the address is that of {setting})"
+    if server.name == "database":
+        # Written by what knows PostgreSQL's errors: a whole sentence.
+        return Finding(server.name, server.trouble, _migrate_or(step, server.trouble, place))
+    return Finding(server.name, f"The {server.name} ({server.address}) {server.trouble}.", step)
+
+
+def _migrate_or(step: str, trouble: str, place: Place) -> str:
+    return place.verb("migrate") if "`migrate`" in trouble else step
+
+
+def _service(service: ServiceState, place: Place, commands: dict[str, str]) -> Finding:
+    name = service.name
+    look = place.logs(name) if place.name != INSTALLED else _start(name, service, commands)
+    if service.state == DOWN:
+        return Finding(name, f"The {name} does not run: nothing answers on {service.ops}.", look)
+    if service.state == HUNG:
+        says = f"The {name} hangs: it listens on {service.ops} and does not answer."
+        return Finding(name, says, look if place.name != INSTALLED else f"end the {name}: {look}")
+    return Finding(name, f"The {name} {_why(service)}.", look)
+
+
+def _start(name: str, service: ServiceState, commands: dict[str, str]) -> str:
+    if service.state == NOT_READY:
+        return f"look into the log of the {name} (it goes to its standard error)"
+    return f"start it: {commands[name]}"
+
+
+def _why(service: ServiceState) -> str:
+    told = service.readiness
+    if service.name == "edge":
+        return "can store nowhere: beacons are answered with 503 and clients try again"
+    if service.name == "drain":
+        return "cannot use the spool"
+    if told.get("primary") is False:
+        return "does not reach the primary"
+    if trouble := told.get("database_trouble"):
+        return f"cannot store, the database says: {str(trouble).replace('_', ' ')}"
+    if not told.get("database", True) or service.name == "api":
+        return "does not reach the database"
+    return "is not ready: it starts, or ends"
+
+
+def _beside_readiness(services: list[ServiceState], place: Place) -> Iterator[Finding]:
+    said = set()
+    for service in services:
+        for finding in _told_by(service, place):
+            if finding.says not in said:
+                said.add(finding.says)
+                yield finding
+
+
+def _told_by(service: ServiceState, place: Place) -> Iterator[Finding]:
+    told = service.readiness
+    if service.name == "edge" and told.get("stores_at") == "spool":
+        says = "Beacons go to the spool: the primary cannot be used just now. Nothing is lost."
+        yield Finding("edge", says, _log(place, "drain"))
+    for server, weak in told.get("weaker_promises", {}).items():
+        for name in weak:
+            says = f"The {server} may lose what it confirms ({name})."
+            yield Finding(server, says, remedy(name) or _sql_remedy(name))
+    for fault in told.get("spool_stream", []):
+        yield Finding("spool", f"The spool's stream is not whole: {fault}.", "on the core: ledger")
+    for edge, faults in told.get("streams", {}).items():
+        for fault in faults:
+            yield Finding("primary", f"{fault}.", place.verb(f"ledger --edge {edge}"))
+
+
+def _sql_remedy(name: str) -> str:
+    return f"ALTER SYSTEM SET {name.split(' ')[0]} = on; SELECT pg_reload_conf()"
+
+
+def _log(place: Place, name: str) -> str:
+    return f"look into the log of the {name}" if place.name == INSTALLED else place.logs(name)
+
+
+def _spool(spool: SpoolState, place: Place) -> Iterator[Finding]:
+    larger = f"free some of its disk, or raise MILLRACE_SPOOL_MAX_BYTES; {_log(place, 'drain')}"
+    if spool.headroom_bytes == 0:
+        says = "The spool is full: beacons are answered with 503 and clients try again."
+        yield Finding("spool", says, larger)
+    elif spool.headroom_s is not None and spool.headroom_s < _SHORT_S:
+        says = f"The spool is full in {spool.headroom_s / 60:.0f} minutes at the current rate."
+        yield Finding("spool", says, larger)
+
+
+def _lag(lag: dict[str, int], place: Place) -> Iterator[Finding]:
+    for edge, entries in lag.items():
+        if entries > _LONG_LAG:
+            says = f"The writer is {entries} batches behind the edge {edge}: events come late."
+            yield Finding("writer", says, _log(place, "writer"), is_fault=False)
+
+
+def _core(report: Report, place: Place, writer_is_ready: bool) -> Iterator[Finding]:
+    assert report.core is not None
+    for edge in report.core.edges:
+        if edge.lost_batches:
+            says = f"{edge.lost_batches} batches that the edge {edge.edge} acknowledged are lost."
+            yield Finding("ledger", says, place.verb(f"ledger --edge {edge.edge}"))
+        # The writer is who hears them.
+        if writer_is_ready and not edge.is_retired and edge.is_silent is not False:
+            yield _silent(edge, place)
+    held = report.core.quarantined
+    if held:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in held.items())
+        says = f"Set aside, and not counted: {reasons}."
+        yield Finding("quarantine", says, place.verb("quarantine list"), is_fault=False)
+
+
+def _silent(edge: EdgeSeen, place: Place) -> Finding:
+    gone = f"if it is gone for good: {place.verb(f'edge retire {edge.edge}')}"
+    if edge.last_heard is None:
+        says = f"The edge {edge.edge} is registered and was never heard."
+        return Finding("edges", says, f"start it on its host; {gone}", is_fault=False)
+    since = f"{edge.last_heard:%Y-%m-%d %H:%M:%S}Z"
+    says = (
+        f"The edge {edge.edge} is silent since {since}; it then held {edge.spooled_batches} "
+        "batches."
+    )
+    return Finding("edges", says, f"on its host: millrace status; {gone}")
+
+
+def _seen(seen: Seen, place: Place) -> Iterator[Finding]:
+    if seen.all < _ENOUGH_LOOKS:
+        return
+    of = f"of the {seen.all} beacons looked at lately"
+    hidden = (
+        (seen.loopback, "a loopback address (this host's own)"),
+        (seen.private, "a private address"),
+        (seen.one_address, "one and the same address"),
+    )
+    for count, whose in hidden:
+        if count * 2 > seen.all:
+            says = f"{count} {of} seem to come from {whose}: {_headers(seen)}."
+            yield Finding("addresses", says, _trust(seen, place), is_fault=False)
+            return
+
+
+def _headers(seen: Seen) -> str:
+    names = ", ".join(f"{_title(name)} ({count})" for name, count in sorted(seen.headers.items()))
+    if not names:
+        return "no header names another, so a proxy before the edge, if there is one, sends none"
+    believed = "it was believed" if seen.told * 2 > seen.all else "it was not believed"
+    return f"they arrived with {names}, and {believed}"
+
+
+def _trust(seen: Seen, place: Place) -> str:
+    if "x-forwarded-for" not in seen.headers:
+        return (
+            "if visitors come through a proxy, have it send X-Forwarded-For and name its network "
+            f"in {_TRUSTED}; else all is well"
+        )
+    network = "127.0.0.1/32,::1/128" if seen.loopback * 2 > seen.all else "the proxy's network"
+    explain = place.verb('ip explain --peer ADDRESS --header "X-Forwarded-For: …"')
+    return f"set {_TRUSTED} to {network}; to try it: {explain}"
+
+
+def _title(header: str) -> str:
+    return "-".join(part.capitalize() for part in header.split("-"))
