@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +10,7 @@ from api.database import open_transaction
 from api.owners import find_owner, put_owner, reset_password
 from api.sign_in_links import put_sign_in_link, sign_in_address
 from api.sites import Site, find_site, put_settings, put_site
+from infrastructure.zone_here import machine_zone
 
 SITE = "demo.example"
 OWNER = "owner@demo.example"
@@ -47,12 +46,3 @@ async def _settled_site(db: AsyncConnection, settings: Mapping[str, Any]) -> Sit
     if site is None:
         return await put_site(db, SITE, {"time_zone": machine_zone(), **settings}, now)
     return await put_settings(db, site, settings, now)
-
-
-def machine_zone(localtime: Path = Path("/etc/localtime")) -> str:
-    """The machine's time zone by its IANA name; UTC where it has none."""
-    _, found, name = str(localtime.resolve()).partition("/zoneinfo/")
-    try:
-        return ZoneInfo(name).key if found else "UTC"
-    except (ZoneInfoNotFoundError, ValueError):
-        return "UTC"

@@ -1,14 +1,13 @@
 """The account of a demo finds what is lost and what is there twice, by event id."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from infrastructure.demo.account import Account, draw_up
-from infrastructure.demo.household import OWNER, SITE, machine_zone, settle_in
+from infrastructure.demo.household import OWNER, SITE, settle_in
 from infrastructure.traffic.send_log import SendLog
 
 SINCE = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
@@ -145,9 +144,3 @@ async def test_the_second_demo_finds_the_owner_and_the_site_of_the_first(databas
     with psycopg.connect(database) as db:
         assert db.execute("select email from owner").fetchall() == [(OWNER,)]
         assert db.execute("select key from site").fetchall() == [(SITE,)]
-
-
-def test_a_zone_that_python_does_not_know_becomes_utc() -> None:
-    assert machine_zone(Path("/usr/share/zoneinfo/Europe/Zurich")) == "Europe/Zurich"
-    assert machine_zone(Path("/usr/share/zoneinfo/No/Where")) == "UTC"
-    assert machine_zone(Path("/nowhere")) == "UTC"
