@@ -1,12 +1,21 @@
 """`millrace edge`: the registry of edges, whose streams the writers read."""
 
+import os
+from datetime import datetime
+
 import click
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.edges import EdgeRow, put_edge, read_edges, retire_edge
-from infrastructure.administration import in_transaction
+from infrastructure.administration import in_transaction, say_whose_data
+from infrastructure.spoken import AS_JSON, example, print_json
+from infrastructure.whole_table import plain_console, print_table
+from shared.keys import public_seal_key, public_signing_key
+from shared.program import PROGRAM
+from shared.settings import read_setting, variable
+
+_PRIMARY = "rediss://USER:PASSWORD@CORE-HOST:6379/0"
+_SPOOL = "redis://127.0.0.1:6379/0"
 
 
 @click.group()
@@ -14,20 +23,31 @@ def command() -> None:
     """Register, retire and list edges."""
 
 
-@command.command()
+@command.command(epilog=example("edge add paris"))
 @click.argument("name")
-def add(name: str) -> None:
-    """Read the stream of the edge NAME from now on."""
+@AS_JSON
+def add(name: str, as_json: bool) -> None:
+    """Read the stream of the edge NAME from now on; prints the environment it needs."""
+    say_whose_data()
 
     async def work(db: AsyncConnection) -> None:
         await put_edge(db, name)
 
     in_transaction(work)
-    click.echo(f"Added {name}. On the edge set MILLRACE_EDGE_NAME={name}")
-    click.echo("and the two public keys that `keys public` prints on the core.")
+    environment = _environment(name)
+    if as_json:
+        print_json(environment)
+        return
+    click.echo(f"Added {name}. Its environment, with the primary as that host reaches it", err=True)
+    click.echo("(a Redis user of the edge's own) and the spool beside it:", err=True)
+    for variable_name, value in environment.items():
+        click.echo(f"{variable_name}={value}")
+    if not _knows_keys(environment):
+        click.echo(f"`{PROGRAM} keys public` prints the two keys on the core.", err=True)
+    click.echo("There, run `python -m edge` and `python -m edge.drain` with it.", err=True)
 
 
-@command.command()
+@command.command(epilog=example("edge retire paris"))
 @click.argument("name")
 def retire(name: str) -> None:
     """Wait no longer for the edge NAME: days count as final without it.
@@ -44,16 +64,44 @@ def retire(name: str) -> None:
         click.echo(f"Its spool held {edge.spooled_batches} batches when it was last heard.")
 
 
-@command.command("list")
-def list_() -> None:
+@command.command("list", epilog=example("edge list"))
+@AS_JSON
+def list_(as_json: bool) -> None:
     """Every edge, as of its last heartbeat."""
-    table = Table("edge", "last heard", "spooled batches", "spooled bytes")
-    for edge in in_transaction(read_edges):
-        table.add_row(*_cells(edge))
-    Console().print(table)
+    edges = in_transaction(read_edges)
+    if as_json:
+        print_json(edges)
+    elif not edges:
+        click.echo(f"There is no edge yet: `{PROGRAM} edge add paris` registers one.")
+    else:
+        names = ("edge", "added", "last heard", "spooled batches", "spooled bytes")
+        print_table(names, map(_cells, edges), plain_console())
+
+
+def _environment(name: str) -> dict[str, str]:
+    """By variable; the keys are left empty where this is not the core."""
+    signing = read_setting("signing_key", os.environ)
+    sealing = (read_setting("seal_keys", os.environ) or "").split()
+    return {
+        variable("edge_name"): name,
+        variable("primary_url"): _PRIMARY,
+        variable("spool_url"): _SPOOL,
+        variable("core_verify_key"): public_signing_key(signing) if signing else "",
+        variable("seal_public_key"): public_seal_key(sealing[0]) if sealing else "",
+    }
+
+
+def _knows_keys(environment: dict[str, str]) -> bool:
+    return bool(
+        environment[variable("core_verify_key")] and environment[variable("seal_public_key")]
+    )
 
 
 def _cells(edge: EdgeRow) -> tuple[str, ...]:
-    heard = f"{edge.last_heard:%Y-%m-%d %H:%M:%S}Z" if edge.last_heard else "never"
     name = f"{edge.edge} (retired)" if edge.retired_at else edge.edge
-    return name, heard, str(edge.spooled_batches), str(edge.spooled_bytes)
+    heard = _utc(edge.last_heard) if edge.last_heard else "never"
+    return name, _utc(edge.added_at), heard, f"{edge.spooled_batches:,}", f"{edge.spooled_bytes:,}"
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
