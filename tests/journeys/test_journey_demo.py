@@ -1,5 +1,6 @@
-"""`./run demo` itself: the longest tests of the suite, some seventy seconds together."""
+"""`./run demo` itself: the longest tests of the suite, some ninety seconds together."""
 
+import json
 import os
 import re
 import signal
@@ -8,9 +9,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
+
+from infrastructure.demo.household import SITE
 from infrastructure.local.folders import CHECKOUT
+from infrastructure.traffic.browsers import BROWSERS
 
+VERB = (sys.executable, "-P", "-u", "-m", "infrastructure.cli")
 _STOPPED = "The primary Redis is stopped"
 
 
@@ -18,12 +25,9 @@ _STOPPED = "The primary Redis is stopped"
 def demo(state: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The demo as a process of its own, ended with the body."""
     state.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
-    cache = {name: value for name, value in os.environ.items() if name == "MILLRACE_CACHE"}
-    command = [sys.executable, "-P", "-u", "-m", "infrastructure.cli", "demo", "--free-ports"]
     with subprocess.Popen(
-        [*command, *options],
-        env={**kept, **cache, "MILLRACE_STATE": str(state), "PYTHONPATH": str(CHECKOUT)},
+        [*VERB, "demo", "--free-ports", *options],
+        env=environment(state),
         cwd=state,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -33,6 +37,75 @@ def demo(state: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def environment(state: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
+    cache = {name: value for name, value in os.environ.items() if name == "MILLRACE_CACHE"}
+    return {**kept, **cache, "MILLRACE_STATE": str(state), "PYTHONPATH": str(CHECKOUT)}
+
+
+def verb(state: Path, *words: str) -> str:
+    """What another verb prints on standard output; it has to succeed."""
+    done = subprocess.run(
+        [*VERB, *words],
+        env=environment(state),
+        cwd=state,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def addresses_in(shown: str) -> tuple[str, str, str]:
+    """(the link that signs in, the shop, where beacons go)."""
+    link, shop, edge = (
+        re.findall(rf"{label}.*?(http://127.0.0.1:\S+)", shown)
+        for label in ("Open this", "shop:", "Beacons go to")
+    )
+    return link[0], shop[0], edge[0]
+
+
+def visitors_by_day(dashboard: httpx.Client) -> list[int]:
+    """Of the last thirty days."""
+    question = {
+        "site_id": SITE,
+        "metrics": ["visitors"],
+        "date_range": "30d",
+        "dimensions": ["time:day"],
+    }
+    answer = dashboard.post("/api/v2/query", json=question)
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.json()["results"]
+    return [row["metrics"][0] for row in rows]
+
+
+def look_around(shown: str) -> None:
+    """What somebody does first: opens the link, sees a month of numbers, clicks in the shop."""
+    link, shop, edge = addresses_in(shown)
+    address, token = link.split("/login#token=")
+    headers = {"origin": address}
+    with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=60) as dashboard:
+        taken = [
+            dashboard.post("/api/session/link", json={"token": token}).status_code for _ in "ab"
+        ]
+        assert taken == [200, 401]
+        days = visitors_by_day(dashboard)
+        assert len(days) == 30
+        assert min(days) > 200
+        assert max(days) > 2 * sorted(days)[15]
+    page = httpx.get(shop, trust_env=False)
+    assert edge.removesuffix("/track") + "/t.js" in page.text
+    seen = httpx.post(
+        edge,
+        json={"site": SITE, "url": shop, "title": "Demo shop"},
+        headers={"origin": shop.rstrip("/"), "user-agent": BROWSERS[0][1].user_agent},
+        trust_env=False,
+    )
+    assert seen.json()["accepted"] == 1, seen.text
 
 
 def account_in(shown: str) -> dict[str, int]:
@@ -53,22 +126,40 @@ def _command_line(path: Path) -> str:
         return ""
 
 
-def test_the_demo_ends_by_itself_with_nothing_lost_and_nothing_duplicated(scratch: Path) -> None:
-    with demo(scratch / "demo-once", "--once") as process:
-        shown, _ = process.communicate(timeout=240)
+def test_the_demo_shows_a_month_signs_in_by_its_link_and_ends_with_nothing_lost(
+    scratch: Path,
+) -> None:
+    state = scratch / "demo-once"
+    with demo(state, "--once") as process:
+        assert process.stdout is not None
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if "ssh -N -L" in line:
+                look_around(shown)
+        process.wait(timeout=240)
     assert process.returncode == 0, shown
     account = account_in(shown)
     assert account["sent"] >= account["accepted"] == account["stored"] > 0, shown
     assert (account["lost"], account["duplicated"]) == (0, 0), shown
     assert _STOPPED in shown
     assert re.search(r"primary DOWN, spool [1-9]", shown), shown
+    up_never_shows_the_demo(state)
+
+
+def up_never_shows_the_demo(state: Path) -> None:
+    try:
+        verb(state, "up", "--free-ports")
+        assert json.loads(verb(state, "site", "list", "--json")) == []
+    finally:
+        verb(state, "down")
 
 
 def test_ctrl_c_in_the_middle_of_the_outage_stops_all_of_it_and_still_accounts(
     scratch: Path,
 ) -> None:
     state = scratch / "demo-interrupted"
-    with demo(state, "--rate", "20") as process:
+    with demo(state, "--rate", "20", "--no-history") as process:
         assert process.stdout is not None
         shown = ""
         for line in process.stdout:
