@@ -10,9 +10,11 @@ from pathlib import Path
 
 from infrastructure.local.cache import cached
 from infrastructure.local.debian import Wanted, has_debian_tools, trixie, unpack
+from infrastructure.local.docker_servers import fetch_images, has_docker
 from infrastructure.local.elf import is_program, relocate
 from infrastructure.local.server import SERVER_SETTINGS
 from infrastructure.problem import Problem
+from infrastructure.progress import step
 
 _POSTGRES = 17
 _REDIS = (7, 2)
@@ -40,16 +42,27 @@ def server_programs() -> ServerPrograms:
 
 def prepare_servers(environment: Mapping[str, str] = os.environ) -> None:
     """Fetch what is missing, so that starting servers takes no time; not when all are given."""
-    if not all(environment.get(name) for name in SERVER_SETTINGS):
+    if all(environment.get(name) for name in SERVER_SETTINGS):
+        return
+    if needs_docker():
+        with step("Fetching PostgreSQL 17 with TimescaleDB and Redis 8 through Docker"):
+            fetch_images()
+    else:
         server_programs()
+
+
+def needs_docker() -> bool:
+    """Neither programs nor the tools to fetch them, but Docker. Asked only where it matters."""
+    here = has_debian_tools() or (machine_postgres() and machine_redis())
+    return not here and has_docker()
 
 
 def debian_programs() -> ServerPrograms:
     if not has_debian_tools():
         raise Problem(
             "There is no PostgreSQL 17 with TimescaleDB and no Redis 7.2 here, and this is not a "
-            "Debian with apt and its keyring: start the servers of "
-            "infrastructure/compose/servers.yaml and set the addresses it names."
+            "Debian with apt and its keyring, and no Docker that answers is here: start the "
+            "servers of infrastructure/compose/servers.yaml and set the addresses it names."
         )
     root = cached("servers-trixie-1", _make)
     return ServerPrograms(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from infrastructure.local.account import server_account
+from infrastructure.local.docker_servers import Containers
 from infrastructure.local.folders import make_folder
 from infrastructure.local.ports import free_port, free_ports
 from infrastructure.local.postgres_server import PostgresServer
@@ -20,7 +21,7 @@ from infrastructure.local.server import (
     GivenServer,
     Server,
 )
-from infrastructure.local.server_programs import ServerPrograms, server_programs
+from infrastructure.local.server_programs import ServerPrograms, needs_docker, server_programs
 from infrastructure.problem import Problem
 
 SPOOL_MAX_BYTES = 2 * 1024**3
@@ -115,7 +116,8 @@ def local_stack(
 ) -> LocalStack:
     """The stack with its data below `folder`; a server named in `environment` is used as it is.
 
-    Without `environment` all three are our own, whatever the shell says: tests empty them.
+    Without `environment` all three are processes of our own, whatever the shell says: tests empty
+    them.
     """
     given = environment or {}
     if all(given.get(name) for name in SERVER_SETTINGS):
@@ -124,7 +126,8 @@ def local_stack(
             spool=GivenServer(given[SPOOL_SETTING], SPOOL_SETTING),
             postgres=GivenServer(given[POSTGRES_SETTING], POSTGRES_SETTING),
         )
-    own = _own_stack(folder, plan, server_programs())
+    in_docker = environment is not None and needs_docker()
+    own = _docker_stack(folder, plan) if in_docker else _own_stack(folder, plan, server_programs())
     return LocalStack(
         primary=_given_or(own.primary, given, PRIMARY_SETTING),
         spool=_given_or(own.spool, given, SPOOL_SETTING),
@@ -135,6 +138,16 @@ def local_stack(
 def _given_or(own: Server, given: Mapping[str, str], setting: str) -> Server:
     url = given.get(setting)
     return GivenServer(url, setting) if url else own
+
+
+def _docker_stack(folder: Path, plan: StackPlan) -> LocalStack:
+    ports = {
+        "primary": plan.primary_port,
+        "spool": plan.spool_port,
+        "postgres": plan.postgres_port,
+    }
+    containers = Containers(folder, ports, plan.redis_password, plan.postgres_password)
+    return LocalStack(*(containers.server(name) for name in ports))
 
 
 def _own_stack(folder: Path, plan: StackPlan, programs: ServerPrograms) -> LocalStack:
