@@ -244,7 +244,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Described(NamedTuple):
-    """One row of the settings table; ``value`` is masked where it is secret."""
+    """One row of the settings table; ``value`` is masked where it is secret. ``fault``: why no
+    service could use it; empty where all is well, and where it is not set."""
 
     variable: str
     value: str
@@ -253,11 +254,24 @@ class Described(NamedTuple):
     unit: str
     meaning: str
     secret: bool
+    required: bool
+    fault: str
+
+
+class Unknown(NamedTuple):
+    """A variable that is no setting, and the one that may be meant."""
+
+    variable: str
+    nearest: str
+
+    def __str__(self) -> str:
+        meant = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{self.variable} is not a setting{meant}"
 
 
 def load(group: type[S], environ: Mapping[str, str]) -> S:
     """The settings of one service. Raises BadSettings naming every fault at once."""
-    faults = list(_unknown(environ))
+    faults = [str(each) for each in unknown(environ)]
     values: dict[str, Any] = {}
     hints = get_type_hints(group, include_extras=True)
     for field in msgspec.structs.fields(group):
@@ -293,24 +307,48 @@ def variable(field: str) -> str:
 def _described(
     field: msgspec.structs.FieldInfo, hint: Any, environ: Mapping[str, str]
 ) -> Described:
-    extra = _extra(hint)
+    extra, name = _extra(hint), variable(field.name)
     default = "" if field.required else _show(field.default)
-    text = read_setting(field.name, environ)
-    name = variable(field.name)
-    source = "default" if text is None else (name if name in environ else name + _FILE)
-    value = default if text is None else ("••••••" if extra["secret"] else text)
+    text, fault = _read(field.name, hint, environ)
     return Described(
-        name, value, source, default, extra["unit"], _meaning(hint), bool(extra["secret"])
+        variable=name,
+        value=default if text is None else ("••••••" if extra["secret"] and text else text),
+        source=_source(name, environ, required=field.required),
+        default=default,
+        unit=extra["unit"],
+        meaning=_meaning(hint),
+        secret=bool(extra["secret"]),
+        required=field.required,
+        fault=fault,
     )
 
 
-def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+def _read(field: str, hint: Any, environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """The text, and why it cannot be used."""
+    try:
+        text = read_setting(field, environ)
+    except OSError as error:
+        return "", str(error)
+    try:
+        if text is not None:
+            _convert(text, hint)
+    except msgspec.ValidationError as error:
+        return text, str(error)
+    return text, ""
+
+
+def _source(name: str, environ: Mapping[str, str], *, required: bool) -> str:
+    found = next((each for each in (name, name + _FILE) if each in environ), None)
+    return found or ("not set" if required else "default")
+
+
+def unknown(environ: Mapping[str, str]) -> Iterator[Unknown]:
+    """Variables that look like settings and are none: a mistyped one would be without effect."""
     known = {variable(field) for group in GROUPS for field in group.__struct_fields__}
     known |= {name + _FILE for name in known} | NOT_SETTINGS
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+            yield Unknown(name, next(iter(difflib.get_close_matches(name, known, n=1)), ""))
 
 
 def variables(field: str) -> tuple[str, str]:
