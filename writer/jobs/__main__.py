@@ -16,7 +16,7 @@ from shared.logs import set_up_logs
 from shared.ops import OpsServer
 from shared.settings import BadSettings, JobsSettings, load, variable
 from writer.jobs.schedule import Cron
-from writer.jobs.worker import make_worker
+from writer.jobs.worker import work_until_stopped
 from writer.port import PortTaken, take_port
 
 log = logging.getLogger("jobs")
@@ -61,11 +61,10 @@ def _work(settings: JobsSettings, listening: socket.socket) -> None:
     )
     probe: Redis = Redis.from_url(settings.primary_url, socket_connect_timeout=1, socket_timeout=1)
     _serve_ops(settings, probe, listening)
-    _wait_for_primary(redis)
     cron = Cron(redis)
     cron.start()
     log.info("jobs worker starts")
-    make_worker(redis).work(with_scheduler=False, logging_level=settings.log_level.upper())
+    work_until_stopped(redis, settings.log_level.upper(), lambda: _wait_for_primary(probe))
     cron.stop()
     log.info("jobs worker has ended")
 
