@@ -14,18 +14,21 @@ from infrastructure.traffic.visit import Planned, Purchase, Visitor, new_visitor
 from infrastructure.traffic.weighted import pick
 from shared.receipt import derived
 
-DAYS = 30
-"""Whole days before today. Today's hours until now come on top."""
-EVENTS_A_DAY = 2_000
-"""On a middling day; with the weekends and the one loud day, as many on average."""
+DAYS = 60
+"""Whole days before today: a month, and the month that it is compared with. Today's hours until
+now come on top."""
+EVENTS_A_DAY = 1_200
+"""On a middling day."""
 
 _EVENTS_A_VISIT = 2.95
 _WEEKDAYS = (1.08, 1.12, 1.06, 1.02, 0.94, 0.72, 0.80)
 _RETURNS = 0.12
 _LOUD_DAY = 17
 """Of the month of thirty days that `date.toordinal` counts on: one in any window of 30."""
-_LOUDNESS = {_LOUD_DAY: 2.6, _LOUD_DAY + 1: 0.9, _LOUD_DAY + 2: 0.3}
-"""Visits that an article brings beside the day's own, as a multiple of these."""
+_LOUDNESS = {_LOUD_DAY: 1.0, _LOUD_DAY + 1: 0.35, _LOUD_DAY + 2: 0.12}
+_LOUDEST = (1.6, 3.0)
+"""Visits that an article brings beside the day's own, as a multiple of these: not each month's is
+read as much."""
 _LOUD = (
     (6, Source("https://news.ycombinator.com/", landing=("/blog/how-we-count",))),
     (2, Source("https://lobste.rs/", landing=("/blog/how-we-count",))),
@@ -80,8 +83,12 @@ def events_of(day: date, site: str, events_a_day: int = EVENTS_A_DAY) -> list[Pa
 def _visits(rng: Random, day: date, site: str, events_a_day: int) -> Iterator[list[Planned]]:
     visits = events_a_day / _EVENTS_A_VISIT * _WEEKDAYS[day.weekday()] * _season(rng, day)
     yield from _day_of_visits(rng, site, round(visits), None)
-    loudness = _LOUDNESS.get(day.toordinal() % 30, 0.0)
-    yield from _day_of_visits(rng, site, round(visits * loudness), _LOUD)
+    yield from _day_of_visits(rng, site, round(visits * _loudness(day)), _LOUD)
+
+
+def _loudness(day: date) -> float:
+    month, number = divmod(day.toordinal(), 30)
+    return _LOUDNESS.get(number, 0.0) * Random(month).uniform(*_LOUDEST)  # noqa: S311
 
 
 def _season(rng: Random, day: date) -> float:

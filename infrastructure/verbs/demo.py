@@ -39,8 +39,8 @@ from infrastructure.replay.import_key import ImportKey, own_key
 
 PURPOSE = "demo"
 _RATE_ONCE = 60.0
-_RATE = 12.0
-"""Of the size of the history: an hour of it does not dwarf the days before."""
+_RATE = 4.0
+"""So that some minutes of it do not dwarf the days before."""
 
 
 @click.command()
@@ -54,9 +54,9 @@ _RATE = 12.0
 @click.option(
     "--rate",
     type=click.FloatRange(1, 500),
-    help="Events a second; 60 with --once, else 12.",
+    help="Events a second; 60 with --once, else 4.",
 )
-@click.option("--no-history", is_flag=True, help="Do not fill the last 30 days first.")
+@click.option("--no-history", is_flag=True, help="Do not fill the last two months first.")
 @click.option(
     "--shop-port",
     type=click.IntRange(1, 65_535),
@@ -65,8 +65,8 @@ _RATE = 12.0
 def command(
     once: bool, choose_ports: bool, rate: float | None, no_history: bool, shop_port: int | None
 ) -> None:
-    """Set everything up with 30 days of history, send traffic that looks real, stop the primary for
-    a while, and account for every event.
+    """Set everything up with two months of history, send traffic that looks real, stop the primary
+    for a while, and account for every event.
 
     It has data of its own, which `up` never shows.
     """
@@ -147,7 +147,7 @@ def _shop_port(wanted: int | None, free: bool, taken: Collection[int]) -> int:
 def _fill(demo: Demo) -> None:
     """The history, sent and stored."""
     product = demo.product
-    with step(f"Filling the last {DAYS} days") as report:
+    with step(f"Filling the last {DAYS} days with history") as report:
         seed = Seed(product.edge_url, product.postgres_url, SITE, demo.key, EVENTS_A_DAY, report)
         asyncio.run(seed.run(datetime.now(UTC)))
 

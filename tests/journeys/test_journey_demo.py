@@ -95,8 +95,8 @@ def look_around(shown: str) -> None:
         assert taken == [200, 401]
         days = visitors_by_day(dashboard)
         assert len(days) == 30
-        assert min(days) > 200
-        assert max(days) > 2 * sorted(days)[15]
+        assert min(days) > 150
+        assert max(days) > 1.5 * sorted(days)[15]
     page = httpx.get(shop, trust_env=False)
     assert edge.removesuffix("/track") + "/t.js" in page.text
     seen = httpx.post(
