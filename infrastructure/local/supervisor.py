@@ -1,5 +1,6 @@
 """The process behind `up`: starts the product, keeps it running, ends it when told to."""
 
+import logging
 import os
 import signal
 import sys
@@ -13,9 +14,11 @@ from infrastructure.local.product import Product, make_product
 from infrastructure.local.stack import local_stack
 from infrastructure.manifest import read_manifest
 from infrastructure.problem import Problem
+from shared.logs import set_up_logs
 from shared.settings import BadSettings
 
 PURPOSE = "up"
+_log = logging.getLogger("supervisor")
 _LOOK_EVERY_S = 1.0
 
 
@@ -51,9 +54,9 @@ def given_settings() -> dict[str, str]:
 def _keep_running(product: Product) -> None:
     while True:
         for name in product.stack.start_ended():
-            print(f"The {name} had ended and was started again.", flush=True)
+            _log.warning("the %s had ended and was started again", name)
         for service in product.services.start_ended():
-            print(f"The {service.name} had ended and was started again.", flush=True)
+            _log.warning("the %s had ended and was started again", service.name)
         time.sleep(_LOOK_EVERY_S)
 
 
@@ -64,6 +67,7 @@ def _tell(*_: object) -> None:
 
 
 def main() -> None:
+    set_up_logs("info", "auto")
     try:
         supervise(state_folder(PURPOSE), free_ports="--free-ports" in sys.argv)
     except (Problem, BadSettings) as problem:

@@ -1,0 +1,1 @@
+"""The logs of what runs from a checkout, read as one."""
