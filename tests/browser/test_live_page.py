@@ -297,7 +297,7 @@ def test_everything_can_be_reached_by_keyboard(watched: WatchedSite, page: Page)
     expect(page.get_by_role("log")).to_be_visible()
     reached = set()
     page.locator("body").click(position={"x": 1, "y": 1})
-    for _ in range(12):
+    for _ in range(14):
         page.keyboard.press("Tab")
         reached.add(
             page.evaluate(

@@ -52,6 +52,8 @@ class TrackedSite:
         self.answers: queue.Queue[Answer] = queue.Queue()
         self.script = "/t.js"
         self.attributes = "data-local"
+        self.element = ""
+        """In place of the page's own tag, where there is one."""
         self.head = "<title>A page</title>"
         site = self
 
@@ -95,7 +97,8 @@ class TrackedSite:
     def page(self) -> str:
         """The page as it stands now."""
         attributes = f'src="{self.script}" data-site="shop.example" {self.attributes}'
-        return f"<!doctype html><meta charset=utf-8>{self.head}<script defer {attributes}></script>"
+        element = self.element or f"<script defer {attributes}></script>"
+        return f"<!doctype html><meta charset=utf-8>{self.head}{element}"
 
     def next_request(self) -> Request:
         """The next beacon; fails when none comes."""
