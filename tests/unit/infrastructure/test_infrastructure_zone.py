@@ -19,6 +19,7 @@ BERLIN = Path("/usr/share/zoneinfo/Europe/Berlin")
         ("CET-1CEST", BERLIN, "Europe/Berlin"),
         (None, Path("/usr/share/zoneinfo/No/Where"), "UTC"),
         (None, Path("/nowhere"), "UTC"),
+        (None, Path("/usr/share/zoneinfo/Etc/UTC"), "UTC"),
     ],
 )
 def test_the_variable_comes_before_the_machine_and_no_zone_is_utc(
