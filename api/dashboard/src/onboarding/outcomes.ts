@@ -16,9 +16,9 @@ const words = texts.onboarding.outcomes;
 const SILENT_AFTER_MS = 10_000;
 const DROPPED = "dropped:";
 
-/** What came most often is first. */
+/** What came most often is first; what may be another site's is last. */
 export function outcomes(arrivals: Arrivals, site: string, program: string): Outcome[] {
-  const found = [
+  const own = [
     ...underWay(arrivals, program),
     ...each(arrivals.refused, (code) => refusal(code, site, program)),
     ...each(arrivals.dropped, (reason) => drop(reason, site)),
@@ -27,9 +27,8 @@ export function outcomes(arrivals: Arrivals, site: string, program: string): Out
       what: words.quarantined.what(reason),
       next: words.quarantined.next(program),
     })),
-    ...elsewhere(arrivals.elsewhere, site),
   ];
-  return found.sort((a, b) => b.events - a.events);
+  return [...own.sort((a, b) => b.events - a.events), ...elsewhere(arrivals.elsewhere, site)];
 }
 
 /** Why nothing can come just now; null where an edge is heard. */

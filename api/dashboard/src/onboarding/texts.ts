@@ -74,7 +74,7 @@ export const onboarding = {
       link: "Allow an origin",
     },
     unknown_site: {
-      what: "that name a site which is not known here (counted for all sites together, over the last day)",
+      what: "for a site that is not known here (all sites together, over the last day)",
       next: (site: string) => `Compare data-site in the page's source with ${site}, letter by letter.`,
     },
     rate_limited: {
@@ -97,7 +97,7 @@ export const onboarding = {
       link: "Settings",
     },
     prefetch: {
-      what: "of pages that the browser only fetched ahead",
+      what: "from pages that the browser only fetched ahead",
       next: "They count once somebody looks at them: open the page itself.",
     },
     excluded: {
@@ -128,7 +128,7 @@ export const onboarding = {
         `They are safe, and usually here within a second. If not, ${program} status says what holds them up.`,
     },
     elsewhereDrop: {
-      what: "that asked not to be tracked, of a page that cannot be told",
+      what: "not to be tracked, from a page that is not of a site known here",
       next: "Try a browser without Do Not Track and Global Privacy Control.",
     },
     silent: {
