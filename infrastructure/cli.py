@@ -41,6 +41,7 @@ VERBS = {
     "down": Verb("down", "End what `up` has started.", OPERATOR, True),
     "status": Verb("status", "What runs, what is wrong, what to do.", OPERATOR, needs_core=False),
     "logs": Verb("logs", "Show or follow the logs.", OPERATOR, True),
+    "reset": Verb("reset", "Delete what `up` or `demo` has kept.", OPERATOR, True),
     "edge": Verb("edge", "Register and retire edges.", OPERATOR),
     "ledger": Verb("ledger", "Account for everything that was acknowledged.", OPERATOR),
     "quarantine": Verb("quarantine", "Look at, replay, discard what was set aside.", OPERATOR),

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from infrastructure.local.cache import cached, locked
-from infrastructure.local.folders import CHECKOUT, cache_folder
+from infrastructure.local.folders import CHECKOUT, cache_folder, checkout_digest, make_folder
 from infrastructure.local.front_end_sources import PLACES, digest_of, is_built, sources, stamp
 from infrastructure.local.node import find_node
 
@@ -27,6 +27,13 @@ def check_front_ends() -> None:
 def _build(folder: Path) -> None:
     if is_built(folder):
         return
+    # Two runs of one checkout would copy into the same folder.
+    with locked(make_folder(cache_folder()) / f"dist-{checkout_digest()}-{folder.name}.lock"):
+        if not is_built(folder):
+            _put_built(folder)
+
+
+def _put_built(folder: Path) -> None:
     digest = digest_of(sources(folder))
     built = cached(f"front-end-{folder.name}-{digest}", lambda made, _: _make(folder, made))
     shutil.rmtree(folder / "dist", ignore_errors=True)

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +12,8 @@ from typing import IO
 
 from infrastructure.local.folders import make_folder
 from infrastructure.problem import Problem
+
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,18 @@ class Post:
             text = self._file.read_text()
             return int(text) if text else 0
         return None
+
+    def end(self, within_s: float) -> None:
+        """SIGTERM to the supervisor, until it has let go. Raises Problem when it does not."""
+        pid = self.pid()
+        if not pid:
+            return
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + within_s
+        while self.pid() is not None:
+            if time.monotonic() > deadline:
+                raise Problem(f"Process {pid} does not end: see {self.log}.")
+            time.sleep(_POLL_S)
 
     @contextmanager
     def held(self) -> Iterator[IO[str]]:

@@ -76,8 +76,8 @@ def _files(services: tuple[str, ...], purpose: str | None) -> list[LogFile]:
     folder = _folder(purpose)
     paths = {name: _path(folder, name) for name in services or _names()}
     if not any(path.exists() for path in paths.values()):
-        whose = " ".join(services) or "anything"
-        raise Problem(f"There is no log of {whose} in {folder}: start it with `./run up`.")
+        whose = f" of {', '.join(services)}" if services else ""
+        raise Problem(f"There are no logs{whose} in {folder}: start it with `./run up`.")
     return [LogFile(name, path) for name, path in paths.items()]
 
 
