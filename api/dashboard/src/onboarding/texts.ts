@@ -211,12 +211,14 @@ export const onboarding = {
     lost: "Lost",
     never: "never",
     states: {
+      new: "not heard yet",
       live: "live",
       silent: "silent",
       written_off: "written off",
       retired: "retired",
     },
     stateHelp: {
+      new: "Registered, and not heard of yet: start it on its host with the settings that belong to it.",
       live: "Heard within the last seconds.",
       silent: "Not heard for over 5 seconds. What it takes it keeps, and hands over later.",
       written_off: "Not heard for 7 days: the numbers count as final without it until it returns.",
