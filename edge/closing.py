@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from redis.asyncio import Redis
@@ -17,11 +17,17 @@ _decoder = msgspec.msgpack.Decoder(BootBeat)
 
 class Rule(Protocol):
     """``may_close``: whether all that a boot acknowledged is where it has to be. ``is_closed``:
-    whether that it is over is known there, so that its file may go."""
+    whether that it is over is known there, so that its file may go. ``keep``: the last word about
+    it, to be told again should it be forgotten there; False, not yet. ``is_kept``: whether it is,
+    so that it need not be found out again."""
 
     def may_close(self, boot: int) -> bool: ...
 
     def is_closed(self, boot: int) -> bool: ...
+
+    def is_kept(self, boot: int) -> bool: ...
+
+    async def keep(self, boot: int, word: bytes) -> bool: ...
 
 
 class AtOnce:
@@ -33,6 +39,14 @@ class AtOnce:
 
     def is_closed(self, boot: int) -> bool:
         """As soon as it was told."""
+        return True
+
+    def is_kept(self, boot: int) -> bool:
+        """None."""
+        return False
+
+    async def keep(self, boot: int, word: bytes) -> bool:
+        """It need not be."""
         return True
 
 
@@ -48,13 +62,15 @@ class DeadBoots:
 
     async def close(self, now: int, rule: Rule | None = None) -> int:
         """How many were closed. Without a rule, to be called while the spool is empty. Raises
-        RedisError, OSError."""
+        RedisError, OSError, and what the rule raises."""
         closed = 0
         asked = rule or AtOnce()
         standing = boot_files(self._folder)
         boots = list(read_boots(self._folder))
         for path, alive, record in boots:
-            if alive or not asked.may_close(record.boot) or not await self._tell(record, now):
+            if alive or not asked.may_close(record.boot):
+                continue
+            if not asked.is_kept(record.boot) and not await self._tell(record, now, asked):
                 continue
             if asked.is_closed(record.boot):
                 path.unlink(missing_ok=True)
@@ -64,14 +80,15 @@ class DeadBoots:
                 self._say(f"the boot file {path} cannot be read")
         return closed
 
-    async def _tell(self, record: BootRecord, now: int) -> bool:
-        """The last word, unless it stands there; False: what stands there cannot be read."""
+    async def _tell(self, record: BootRecord, now: int, rule: Rule) -> bool:
+        """The last word, unless it stands there; False: what stands there cannot be read, or the
+        word cannot be kept."""
         field = f"{record.boot:012x}"
-        raw = await self._primary.hget(self._key, field)
+        raw: Any = await self._primary.hget(self._key, field)
         try:
             last = _decoder.decode(raw) if isinstance(raw, bytes) else None
             if last is not None and last.ended:
-                return True
+                return await rule.keep(record.boot, raw)
             beat = msgspec.msgpack.encode(final_beat(record, last, now))
         except (msgspec.MsgspecError, ValueError, OverflowError):
             self._say(
@@ -79,8 +96,10 @@ class DeadBoots:
                 f" {self._key} to have the boot closed by its file alone)"
             )
             return False
+        # Kept first: should it be told and the primary lost, nobody would know the counts.
+        is_kept = await rule.keep(record.boot, beat)
         await self._primary.hset(self._key, field, beat)
-        return True
+        return is_kept
 
     def _say(self, what: str) -> None:
         if what not in self._said:

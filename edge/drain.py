@@ -22,6 +22,7 @@ from edge.ending import end_tasks
 from edge.journal_drain import JournalDrain
 from edge.journal_notes import NoteBook
 from edge.journal_spool import BLOCK_MS
+from edge.journal_words import LastWords
 from edge.link import ErrorReply
 from edge.pace import Pace
 from edge.probe import Probe
@@ -70,6 +71,7 @@ class Drain:
         self._spooling, self._spool_promise = spooling, PromiseWatch("spool", strict)
         self.spool = Spool(spooling, edge, settings.spool_max_bytes)
         self._notes = NoteBook(spooling, edge)
+        self._words = LastWords(spooling, edge, settings.edge_journal_keep_h)
         self._journal: JournalDrain | None = None
         if settings.edge_journal == "on":
             self._journal = JournalDrain(
@@ -154,6 +156,8 @@ class Drain:
             await self._journal.look()
         if extent.batches == 0 or self._journal is not None:
             await self._dead_boots.close(now, self._journal)
+        if self._journal is not None:
+            await self._journal.remind()
 
     async def _measure(self) -> Extent:
         """What waits. Raises SpoolAway."""
@@ -212,6 +216,7 @@ class Drain:
             await self._journal.recall()
         else:
             await self._notes.remove()
+            await self._words.remove()
         self._prepared.set()
 
     async def _beat_for_ever(self) -> None:

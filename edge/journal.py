@@ -6,7 +6,7 @@ database has all others, and they are kept in the spool for the day it is restor
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -93,11 +93,12 @@ class Journal:
         """Everything up to ``sent`` was looked at."""
         self.recheck, self._was_stored = None, False
 
-    def settle(self, stored: Stored) -> None:
+    def settle(self, stored: Stored, kept_words: Collection[int] = ()) -> None:
         """What the database has now. Where that is less than it was, it is an older database, and
-        everything is in doubt that was kept for this."""
+        everything is in doubt that was kept for this. ``kept_words``: boots of whose end the core
+        is still to be reminded."""
         self._reads += 1
-        if went_back(self._stored, stored):
+        if went_back(self._stored, stored, kept_words):
             self.recheck, self._was_stored = FIRST, True
         self._stored = stored
         for entry_id in [i for i, f in self._flights.items() if has(stored, f.boot, f.seq)]:
@@ -165,11 +166,13 @@ def has(stored: Stored, boot: int, seq: int) -> bool:
     return boot in stored and _covers(stored[boot].ranges, (seq, seq))
 
 
-def went_back(before: Stored, now: Stored) -> bool:
-    """Whether anything is missing that was there."""
+def went_back(before: Stored, now: Stored, kept_words: Collection[int] = ()) -> bool:
+    """Whether anything is missing that was there. The writer tells of a boot for some days after
+    its end: longer than its last word is kept, so that silence is a loss only while it is."""
     return any(
         not all(_covers(now.get(boot, StoredBoot()).ranges, span) for span in known.ranges)
         for boot, known in before.items()
+        if boot in now or not known.ended or boot in kept_words
     )
 
 

@@ -16,6 +16,7 @@ from edge.journal import FIRST, LOOK_AFTER_S, EntryId, Flight, Journal
 from edge.journal_notes import NoteBook, Notes
 from edge.journal_primary import JournalPrimary, Standing, number_of
 from edge.journal_spool import End, JournalSpool
+from edge.journal_words import LastWords
 from edge.sending import send, slices
 from edge.spool import Entry, Extent
 from shared import failpoints
@@ -42,6 +43,7 @@ class JournalDrain:
         self._primary = JournalPrimary(looking, edge)
         self._spool = JournalSpool(spool, reader, edge)
         self._book = NoteBook(spool, edge)
+        self._words = LastWords(spool, edge, keep_h)
         self._keep_ms = keep_h * _MS_PER_H
         self._journal = Journal()
         self._notes = Notes()
@@ -53,6 +55,7 @@ class JournalDrain:
 
     async def recall(self) -> None:
         """Go on from the notes. Raises SpoolAway."""
+        await self._words.recall()
         notes = self._notes = await self._book.read()
         end = await self._spool.end()
         recheck = notes.held if notes.held <= notes.sent else None
@@ -87,7 +90,7 @@ class JournalDrain:
             self._doubt_all(standing)
         await self._find_missing()
         if standing.told.at not in (b"", self._told_at):
-            self._journal.settle(standing.told.boots)
+            self._journal.settle(standing.told.boots, self._words.boots)
             self._told_at = standing.told.at
             self._notes = self._noted(standing, standing.told.boots)
         else:
@@ -98,6 +101,7 @@ class JournalDrain:
         """Let go of what was kept for long enough. Raises SpoolAway."""
         day = (time.time_ns() // 1_000_000 - self._keep_ms, 0)
         await self._spool.delete_before(min(day, self._journal.held))
+        await self._words.trim(self.is_closed)
         failpoints.reach("trimmed")
 
     async def make_room(self, extent: Extent) -> bool:
@@ -139,6 +143,22 @@ class JournalDrain:
             return False
         self._dead.pop(boot, None)
         return True
+
+    def is_kept(self, boot: int) -> bool:
+        """Whether ``remind`` will tell the core of its end."""
+        return boot in self._words.boots
+
+    async def keep(self, boot: int, word: bytes) -> bool:
+        """The last word about a boot; False: the spool has no room for it. Raises SpoolAway."""
+        return await self._words.keep(boot, word)
+
+    async def remind(self) -> None:
+        """Tell the last words again about boots that the database has and does not know to be
+        over, as one that was restored. Ask after ``look``. Raises what AWAY names."""
+        open_ = [boot for boot in self._words.boots if not self.is_closed(boot)]
+        due = [boot for boot in open_ if self.may_close(boot)]
+        if due:
+            await self._primary.put_words(await self._words.read(due))
 
     async def _recheck(self, first: EntryId) -> None:
         entries = await self._spool.read_from(first, self._journal.sent, _PAGE)

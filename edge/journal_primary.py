@@ -1,6 +1,6 @@
 """The primary as the journal sees it: which server it is, what it still has, what it was told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from edge.boot import read_entry_id
 from edge.journal import FIRST, EntryId, Flight
 from shared.batch import DamagedBatch, read_header
+from shared.heartbeat import redis_key as heartbeat_key
 from shared.stored import Told, read_told, redis_key
 
 
@@ -27,6 +28,7 @@ class JournalPrimary:
         self._primary = primary
         self._stream = f"ingest:{edge}"
         self._told_key = redis_key(edge)
+        self._beats_key = heartbeat_key(edge)
 
     async def look(self) -> Standing:
         """How it stands now."""
@@ -45,6 +47,12 @@ class JournalPrimary:
                 pipeline.xrange(self._stream, entry_id, entry_id)
             found: Any = await pipeline.execute()
         return [not _is_it(one, flight) for one, flight in zip(found, flights, strict=True)]
+
+    async def put_words(self, words: Mapping[int, bytes]) -> None:
+        """Last heartbeats of boots that are over."""
+        if words:
+            fields: Any = {f"{boot:012x}": word for boot, word in words.items()}
+            await self._primary.hset(self._beats_key, mapping=fields)
 
     async def _last(self) -> EntryId:
         if not await self._primary.exists(self._stream):

@@ -111,9 +111,15 @@ class JournalWorld:
         return None if raw is None else msgspec.msgpack.decode(raw, type=DrainBeat)
 
     def boot_beats(self) -> list[BootBeat]:
+        return list(self.beats_by_boot().values())
+
+    def beats_by_boot(self) -> dict[int, BootBeat]:
         found = self._beats()
         found.pop(b"drain", None)
-        return [msgspec.msgpack.decode(raw, type=BootBeat) for raw in found.values()]
+        return {
+            int(field, 16): msgspec.msgpack.decode(raw, type=BootBeat)
+            for field, raw in found.items()
+        }
 
     def drain_metric(self, name: str) -> float:
         """A figure at the drain's /metrics."""

@@ -112,6 +112,17 @@ def test_a_boot_that_is_told_no_more_or_has_a_new_hole_is_an_older_database() ->
     assert went_back(stored((1, 5)), stored((1, 9), boot=8))
 
 
+def test_a_boot_that_ended_and_is_told_no_more_is_over_once_its_last_word_has_gone() -> None:
+    ended = {7: StoredBoot(((1, 5),), ended=True)}
+    assert went_back(ended, {}, kept_words={7})
+    assert went_back(ended, stored((1, 3)))
+    assert not went_back(ended, {})
+    journal = sent(1, 2)
+    journal.settle({**ended, 8: StoredBoot(((1, 1),))})
+    journal.settle(stored((1, 1), boot=8))
+    assert (journal.recheck, journal.held) == (None, after(entry(2)))
+
+
 def test_no_more_is_sent_than_can_be_known_one_by_one() -> None:
     journal = sent(*range(1, MOST_IN_FLIGHT + 1))
     assert not journal.has_room
