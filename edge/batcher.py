@@ -160,7 +160,7 @@ class Batcher:
             stored = await self._router.store(command)
         except NoPlace as error:
             boot.gave_up(seq)
-            self._boot_file.write_voids(boot.untold_runs)
+            self._boot_file.write_voids(boot.voids)
             raise GivenUp from error
         if stored.where is Where.SPOOL:
             self._shares.took(stored.entry_id, int(len(command) * _IN_MEMORY), _weights(batch))
@@ -174,8 +174,6 @@ class Batcher:
         else:
             self._boot.at_spool(seq, stored.entry_id, batch.envelopes[0].received_at, told)
         self._boot_file.write_acked(seq)
-        if told:
-            self._boot_file.write_voids(self._boot.untold_runs)
 
     def _command(self, fields: dict[str, bytes]) -> bytes:
         parts = [b"XADD", self._stream, b"*"]

@@ -52,11 +52,6 @@ class Boot:
         """Numbers given up that no acknowledged batch has named yet, as many as one may name."""
         return self._untold.first(MAX_VOIDS_TOLD)
 
-    @property
-    def untold_runs(self) -> tuple[Run, ...]:
-        """All of them."""
-        return tuple(self._untold)
-
     def low_time(self, now: int, oldest_in_memory: int | None) -> int:
         """Nothing received before it lies above ``low``."""
         held = [now]

@@ -42,7 +42,8 @@ class Place(IntEnum):
 class BootRecord(NamedTuple):
     """One boot as its file tells. ``beat_ns``: CLOCK_MONOTONIC when the worker last said so.
 
-    ``weak``: what primary and spool promise less. ``voids``: given up, and named by no batch.
+    ``weak``: what primary and spool promise less. ``voids``: every number given up: a batch
+    that named some may turn out to be damaged.
     """
 
     boot: int
@@ -113,7 +114,7 @@ class BootFile:
         struct.pack_into("<II", self._map, _WEAK_AT, primary, spool)
 
     def write_voids(self, runs: tuple[Run, ...]) -> None:
-        """Numbers given up that no stored batch has named."""
+        """Every number given up."""
         ends = [end for run in runs for end in run]
         struct.pack_into(f"<Q{len(ends)}Q", self._map, _VOIDS_AT, len(runs), *ends)
 

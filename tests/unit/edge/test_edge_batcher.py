@@ -8,7 +8,7 @@ import pytest
 
 from edge.batcher import Batcher, tell
 from edge.boot import Boot
-from edge.boot_file import BootFile
+from edge.boot_file import BootFile, read_boots
 from edge.router import NoPlace, Router, Stored, Where
 from edge.seal import Sealer
 from edge.shares import Shares
@@ -105,6 +105,8 @@ async def test_a_failed_batch_is_void_and_the_next_names_it(tmp_path: Path) -> N
     assert await bench.put() == 2
     assert b"$4\r\nvoid\r\n$1\r\n1\r\n" in bench.router.commands[1]
     assert b"$3\r\nlow\r\n$1\r\n1\r\n" in bench.router.commands[1]
+    # Not forgotten by the file: that batch may turn out to be damaged.
+    assert [record.voids for _, _, record in read_boots(tmp_path)] == [((1, 1),)]
     running.cancel()
 
 

@@ -65,7 +65,7 @@ def test_an_outage_of_both_servers_over_hours_is_told_whole(tmp_path: Path) -> N
     boot, file = Boot(7), BootFile(tmp_path, 7)
     for _ in range(100_000):
         boot.gave_up(boot.next_seq())
-    file.write_voids(boot.untold_runs)
+    file.write_voids(boot.voids)
     ((_, _, record),) = read_boots(tmp_path)
     assert boot.voids == record.voids == ((1, 100_000),)
     told = len(boot.untold_voids)
@@ -79,7 +79,7 @@ def test_a_boot_file_has_room_for_every_run_that_is_kept(tmp_path: Path) -> None
     for _ in range(MAX_VOID_RUNS + 1):
         boot.gave_up(boot.next_seq())
         boot.at_primary(boot.next_seq(), 0)
-    file.write_voids(boot.untold_runs)
+    file.write_voids(boot.voids)
     ((_, _, record),) = read_boots(tmp_path)
     assert record.voids == boot.voids
     assert (len(record.voids), record.voids[0], boot.low) == (MAX_VOID_RUNS, (3, 3), boot.last_seq)
