@@ -171,6 +171,16 @@ def test_a_link_signs_in_once_and_its_token_is_gone_from_the_address(
     context.close()
 
 
+def test_who_comes_by_another_address_is_told_the_right_one(
+    watched: WatchedSite, chromium: Browser
+) -> None:
+    page = chromium.new_page()
+    page.goto(watched.url.replace("127.0.0.1", "localhost"))
+    watched.sign_in(page)
+    expect(page.get_by_role("alert")).to_contain_text(f"open the dashboard at {watched.url}")
+    page.close()
+
+
 def test_a_site_is_refused_with_the_reason_beside_its_field(
     watched: WatchedSite, signed_in: BrowserContext
 ) -> None:

@@ -11,5 +11,9 @@ const byCode: Record<string, string> = {
 };
 
 /** What to tell the reader. */
-export const describeFault = (fault: unknown): string =>
-  (fault instanceof ApiFault && byCode[fault.code]) || texts.faults.unexpected;
+export function describeFault(fault: unknown): string {
+  if (!(fault instanceof ApiFault)) return texts.faults.unexpected;
+  // Only the API knows at which address it is to be opened.
+  if (fault.code === "forbidden_origin") return texts.onboarding.signIn.wrongAddress(fault.message);
+  return byCode[fault.code] ?? texts.faults.unexpected;
+}

@@ -14,6 +14,8 @@ export const onboarding = {
   signIn: {
     linkFault: (program: string) =>
       `This link was used already, or is too old. Sign in with your password, or make a new link on the server: ${program} owner link.`,
+    wrongAddress: (message: string) =>
+      `At this address nothing can be changed: ${message}. If this one is right, set MILLRACE_API_URL to it on the server.`,
     noOwner: "Nobody can sign in yet",
     noOwnerLead: "Add the first owner on the server, in a terminal, with this line:",
     noOwnerCommand: "Command that adds an owner",
