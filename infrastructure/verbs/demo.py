@@ -36,8 +36,13 @@ from infrastructure.local.supervisor import given_settings
 from infrastructure.manifest import read_manifest
 from infrastructure.progress import step
 from infrastructure.replay.import_key import ImportKey, own_key
+from shared.program import PROGRAM
 
 PURPOSE = "demo"
+_FROM_HERE = (
+    f"Your own site, with data of its own: `{PROGRAM} up`, `{PROGRAM} owner add you@example.com`, "
+    f"`{PROGRAM} site add example.com`."
+)
 _RATE_ONCE = 60.0
 _RATE = 4.0
 """So that some minutes of it do not dwarf the days before."""
@@ -158,6 +163,7 @@ async def _play(product: Product, site_id: int, console: Console, once: bool, ra
     with Screen(console) as screen:
         account = await Play(product, site_id, screen, stop, once, rate).run()
     console.print(account_table(account))
+    console.print(_FROM_HERE)
     return 0 if account.is_clean or not once else 1
 
 

@@ -144,6 +144,7 @@ def test_the_demo_shows_a_month_signs_in_by_its_link_and_ends_with_nothing_lost(
     assert (account["lost"], account["duplicated"]) == (0, 0), shown
     assert _STOPPED in shown
     assert re.search(r"primary DOWN, spool [1-9]", shown), shown
+    assert "./run site add example.com" in shown.splitlines()[-1]
     up_never_shows_the_demo(state)
 
 
