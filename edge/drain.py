@@ -19,6 +19,7 @@ import msgspec
 from edge.clock import CaptureClock
 from edge.closing import DeadBoots
 from edge.ending import end_tasks
+from edge.fsync_proof import settle_promise
 from edge.journal_drain import JournalDrain
 from edge.journal_notes import NoteBook
 from edge.journal_spool import BLOCK_MS
@@ -66,7 +67,12 @@ class Drain:
         proof = Proof(settings.edge_state_dir)
         strict = settings.edge_strict
         self.probe = Probe(
-            probing, edge, _PROBE_TIMEOUT_S, proof.write_ns, PromiseWatch("primary", strict)
+            probing,
+            self._core,
+            edge,
+            _PROBE_TIMEOUT_S,
+            proof.write_ns,
+            PromiseWatch("primary", strict),
         )
         self._spooling, self._spool_promise = spooling, PromiseWatch("spool", strict)
         self.spool = Spool(spooling, edge, settings.spool_max_bytes)
@@ -109,6 +115,7 @@ class Drain:
             "ready": self._spool_state.is_up,
             "primary_healthy": self.probe.healthy.is_set(),
             **({"weaker_promises": weak} if weak else {}),
+            **({"primary_stream": full} if (full := self.probe.stream_end.faults) else {}),
             **({"spool_stream": faults} if (faults := self._spool_watch.faults) else {}),
         }
 
@@ -165,16 +172,22 @@ class Drain:
         if self._journal is None:
             return extent
         await self._journal.trim()
-        while await self._journal.make_room(extent):
+        while await self._journal.make_room(self._short_of_room(extent)):
             extent = await self.spool.measure()
         return await self._journal.measure(extent)
+
+    def _short_of_room(self, extent: Extent) -> Extent:
+        """A stream that takes no entry has no room: what is kept in it goes first."""
+        return extent._replace(headroom_bytes=0) if self._spool_watch.is_closed else extent
 
     async def _look_at_spool_for_ever(self) -> None:
         while True:
             # What it holds is drained all the same; whether it takes more is the workers' look-out.
             with suppress(*AWAY, ErrorReply, WeakPromise):
                 await self._spool_watch.look()
-                self._spool_promise.learn(await ask_promise(self._spooling))
+                promise = await ask_promise(self._spooling)
+                edge = self._settings.edge_name
+                self._spool_promise.learn(await settle_promise(self._spooling, edge, promise))
             await asyncio.sleep(_BEAT_EVERY_S)
 
     async def _move_for_ever(self) -> None:

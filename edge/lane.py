@@ -1,10 +1,13 @@
 """The way to one Redis: a connection that is made when needed and thrown away when in doubt."""
 
 import asyncio
+import time
 
+from edge.fsync_proof import FsyncProof
 from edge.link import Address, ErrorReply, Link, LinkLost, Reply, open_link, pack
 from edge.promise import PromiseWatch, WeakPromise, read_promise
 
+_PROVES_WITHIN_S = 0.5
 FAILURES = (OSError, TimeoutError, LinkLost, ErrorReply, WeakPromise)
 """All that a write can raise."""
 
@@ -13,7 +16,12 @@ class Lane:
     """Writes one command at a time; ``timeout_s`` bounds connecting and each reply."""
 
     def __init__(
-        self, address: Address, timeout_s: float, connect_timeout_s: float, promise: PromiseWatch
+        self,
+        address: Address,
+        timeout_s: float,
+        connect_timeout_s: float,
+        promise: PromiseWatch,
+        proof: FsyncProof,
     ) -> None:
         self._address = address
         self._timeout_s = timeout_s
@@ -22,6 +30,7 @@ class Lane:
         self._link: Link | None = None
         self._connecting = asyncio.Lock()
         self.promise = promise
+        self._proof = proof
 
     @property
     def is_up(self) -> bool:
@@ -56,7 +65,10 @@ class Lane:
         link = await self.connect()
         try:
             async with asyncio.timeout(self._timeout_s):
-                self.promise.learn(await read_promise(link))
+                promise = await read_promise(link)
+                if promise.in_doubt:
+                    promise = await self._proof.settle(link, promise)
+                self.promise.learn(promise)
         except ErrorReply:
             raise
         except BaseException:
@@ -74,7 +86,11 @@ class Lane:
         link = await open_link(self._address, self._connect_timeout_s)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                self.promise.learn(await read_promise(link))
+                promise = await read_promise(link)
+            # It takes an fsync, which may be longer than the way there and back.
+            async with asyncio.timeout(max(self._connect_timeout_s, _PROVES_WITHIN_S)):
+                promise = await self._proof.settle(link, promise)
+            self.promise.learn(promise)
         except BaseException:
             link.abandon()
             raise
@@ -82,10 +98,12 @@ class Lane:
 
     async def _write_proven(self, link: Link, command: bytes) -> Reply:
         """An error of WAITAOF counts as one of the write: what nobody fsynced is not stored."""
+        began = time.monotonic()
         both = link.send_all((command, self._fsync))
         for reply in await asyncio.gather(*both, return_exceptions=True):
             if isinstance(reply, BaseException):
                 raise reply
+        self.promise.proved(time.monotonic() - began)
         fsynced = both[1].result()
         if not isinstance(fsynced, list) or fsynced[0] < 1:
             raise TimeoutError("not fsynced in time")

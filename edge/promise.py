@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from edge.link import ErrorReply, Link, pack
+from edge.proof_times import ProofTimes
 from shared.metrics import EDGE_WEAK_PROMISE
 
 _log = logging.getLogger("edge")
@@ -35,6 +36,8 @@ class Weakness(IntFlag):
     EVICTS = 16
     NOT_WRITTEN = 32
     UNKNOWN = 64
+    NOT_PROVEN = 128
+    SLOW = 256
 
 
 _NAMES = {
@@ -48,14 +51,22 @@ _NAMES = {
     Weakness.EVICTS: ("maxmemory-policy evicts", "CONFIG SET maxmemory-policy noeviction"),
     Weakness.NOT_WRITTEN: ("last write to the file failed", "look at its disk and its log"),
     Weakness.UNKNOWN: ("INFO forbidden", "allow INFO in the ACL"),
+    Weakness.NOT_PROVEN: (
+        "no fsync proven",
+        "wait until the first rewrite of its file has ended (its log says where that fails);"
+        " allow SET probe:* and WAITAOF in the ACL",
+    ),
+    Weakness.SLOW: ("fsync is slow: everysec?", "CONFIG SET appendfsync always"),
 }
 
 
 class Promise(NamedTuple):
-    """``by_proof``: the configuration is not to be read, so each write needs its WAITAOF."""
+    """``by_proof``: the configuration is not to be read, so each write needs its WAITAOF.
+    ``in_doubt``: the file may be in the making, so that nothing would be found in it."""
 
     weak: Weakness
     by_proof: bool = False
+    in_doubt: bool = False
 
 
 class WeakPromise(Exception):
@@ -88,7 +99,18 @@ def judge(info: Mapping[str, str] | None, config: Mapping[str, str] | None) -> P
         return Promise(weak | _evicting(info.get("maxmemory_policy")), by_proof=True)
     if not weak & Weakness.NO_FILE:
         weak |= _fsyncing(config)
-    return Promise(weak | _evicting(config.get("maxmemory-policy")))
+    weak |= _evicting(config.get("maxmemory-policy"))
+    return Promise(weak, in_doubt=not weak and _is_rewriting(info))
+
+
+def _is_rewriting(info: Mapping[str, str]) -> bool:
+    # aof_enabled is 1 from CONFIG SET on. Until the first rewrite has ended, what is written lies
+    # in a file that no restart reads.
+    return (
+        info.get("aof_rewrite_in_progress", "0") != "0"
+        or info.get("aof_rewrite_scheduled", "0") != "0"
+        or info.get("aof_last_bgrewrite_status", "ok") != "ok"
+    )
 
 
 def _fsyncing(config: Mapping[str, str]) -> Weakness:
@@ -168,34 +190,45 @@ class PromiseWatch:
         self._strict = strict
         self.weak = Weakness(0)
         self.by_proof = False
+        self._proofs = ProofTimes()
         self._show()
 
     @property
     def is_used(self) -> bool:
         """Whether batches may go there, as far as its promise goes."""
-        return not (self._strict and self.weak)
+        return not (self._strict and self.weak & ~Weakness.SLOW)
 
     def learn(self, promise: Promise) -> None:
         """What was found now. Raises WeakPromise in strict mode."""
-        if promise != (self.weak, self.by_proof):
+        if promise.by_proof and self._proofs.is_slow:
+            promise = promise._replace(weak=promise.weak | Weakness.SLOW)
+        if promise[:2] != (self.weak, self.by_proof):
             self._tell(promise)
-        self.weak, self.by_proof = promise
+        self.weak, self.by_proof = promise[:2]
         self._show()
         if not self.is_used:
             raise WeakPromise(", ".join(names(self.weak)))
 
+    def proved(self, seconds: float) -> None:
+        """A write and its WAITAOF took so long."""
+        self._proofs.add(seconds)
+
     def _tell(self, promise: Promise) -> None:
         if promise.by_proof and not self.by_proof:
             _log.info("the %s forbids CONFIG GET: WAITAOF proves each write", self._server)
-        if not promise.weak:
+        weak = promise.weak
+        if not weak:
             _log.info("the %s fsyncs what it confirms", self._server)
-        elif promise.weak != self.weak:
+        elif not weak & ~Weakness.SLOW:
+            name, remedy = _NAMES[Weakness.SLOW]
+            _log.warning("the %s answers late (%s); remedy: %s", self._server, name, remedy)
+        elif weak != self.weak:
             _log.error(
                 "the %s may lose what it confirms (%s): %s; remedy: %s",
                 self._server,
-                ", ".join(names(promise.weak)),
+                ", ".join(names(weak)),
                 "it is not used" if self._strict else "used all the same, strict mode is off",
-                "; ".join(remedy for flag, (_, remedy) in _NAMES.items() if flag in promise.weak),
+                "; ".join(remedy for flag, (_, remedy) in _NAMES.items() if flag in weak),
             )
 
     def _show(self) -> None:

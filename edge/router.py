@@ -16,6 +16,8 @@ from shared import failpoints
 REFUSE_FOR_S = 0.5
 """After a batch found no place, the next are given up unsent for so long: a full spool is not
 hammered, and few numbers become void."""
+_SAY_FOR_S = 3.0
+"""How long readiness remembers it, longer than the breaks between two looks."""
 
 
 class Where(StrEnum):
@@ -47,6 +49,7 @@ class Router:
         self.breaker = breaker
         self._journal = journal
         self._refuse_until = 0.0
+        self._failed_until = 0.0
         self.spool_has_room: Callable[[], bool] = lambda: True
 
     @property
@@ -63,9 +66,12 @@ class Router:
 
     @property
     def place(self) -> Where | None:
-        """Where a batch would go now; None when nowhere."""
+        """Where a batch would go now; None when nowhere. A spool that answers and has just refused
+        a batch all the same is no place."""
         if not self.spools:
             return Where.PRIMARY
+        if time.monotonic() < self._failed_until:
+            return None
         return Where.SPOOL if self._spool.is_up and not self.is_refusing else None
 
     async def store(self, command: bytes) -> Stored:
@@ -79,8 +85,10 @@ class Router:
         try:
             entry_id = _entry_id(await self._spool.write(command))
         except FAILURES as error:
-            self._refuse_until = time.monotonic() + REFUSE_FOR_S
+            now = time.monotonic()
+            self._refuse_until, self._failed_until = now + REFUSE_FOR_S, now + _SAY_FOR_S
             raise NoPlace(type(error).__name__) from error
+        self._failed_until = 0.0
         failpoints.reach("spooled")
         return Stored(Where.SPOOL, entry_id)
 

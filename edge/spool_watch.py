@@ -12,19 +12,22 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from edge.reopening import Reopened, reopen
 from shared.metrics import SPOOL_STREAM_FAULT
-from shared.stream_state import StreamState, ahead_ms, read_state, went_back
+from shared.stream_state import GREATEST_ID, StreamState, ahead_ms, read_state, went_back
 
 _log = logging.getLogger("edge.drain")
 SHORTENED = "shortened"
 WENT_BACK = "went_back"
 AHEAD = "ahead"
+EXHAUSTED = "exhausted"
 _SAY_FOR_S = 3_600.0
 
 
 class SpoolWatch:
     """``moved``: entries that the drain has deleted, counted up to ``slack`` late; None where
-    others delete too, as with a journal."""
+    others delete too, as with a journal. ``is_closed``: it takes no entry, and holds too much to be
+    opened again."""
 
     def __init__(
         self, spool: Redis, edge: str, moved: Callable[[], int] | None, slack: int
@@ -35,6 +38,7 @@ class SpoolWatch:
         self._slack = slack
         self._before: tuple[StreamState, int] | None = None
         self._said: dict[str, tuple[str, float]] = {}
+        self.is_closed = False
 
     @property
     def faults(self) -> list[str]:
@@ -52,11 +56,22 @@ class SpoolWatch:
         state = StreamState() if isinstance(info, ResponseError) else read_state(found)
         self._compare(state)
         self._before = state, moved
-        if ahead := ahead_ms(state, seconds * 1_000):
+        if state.last_id == GREATEST_ID:
+            await self._reopen()
+        elif ahead := ahead_ms(state, seconds * 1_000):
             self._say(AHEAD, f"its ids run {ahead // 1_000} s ahead of the clock")
         else:
             self._said.pop(AHEAD, None)
         self._show()
+
+    async def _reopen(self) -> None:
+        self._before = None
+        became = await reopen(self._spool, self._stream)
+        self.is_closed = became is Reopened.NOT_YET
+        if became is Reopened.REOPENED:
+            self._say(EXHAUSTED, "it had the greatest id there is, and was taken back from it")
+        elif self.is_closed and EXHAUSTED not in self._said:
+            self._say(EXHAUSTED, "it takes no entry until the drain has emptied it: greatest id")
 
     def _compare(self, state: StreamState) -> None:
         if self._before is None:
@@ -80,7 +95,7 @@ class SpoolWatch:
         self._said[kind] = message, monotonic()
 
     def _show(self) -> None:
-        for kind in (SHORTENED, WENT_BACK, AHEAD):
+        for kind in (SHORTENED, WENT_BACK, AHEAD, EXHAUSTED):
             if kind in self._said and monotonic() - self._said[kind][1] > _SAY_FOR_S:
                 del self._said[kind]
             SPOOL_STREAM_FAULT.labels(what=kind).set(kind in self._said)

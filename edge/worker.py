@@ -24,6 +24,7 @@ from edge.clock import CaptureClock
 from edge.clock_watch import ClockWatch
 from edge.collect import Collector
 from edge.ending import end_tasks
+from edge.fsync_proof import FsyncProof
 from edge.guard import Guard
 from edge.heartbeat import Heartbeat
 from edge.intake import Intake
@@ -60,9 +61,10 @@ class Worker:
         self._parent = os.getppid()
         self._journal = settings.edge_journal == "on"
         timeout_s, ping_s = settings.spool_timeout_s, settings.edge_ping_timeout_s
+        strict, fsync_proof = settings.edge_strict, FsyncProof(settings.edge_name)
         self.router = Router(
-            Lane(primary_at, timeout_s, ping_s, PromiseWatch("primary", settings.edge_strict)),
-            Lane(spool_at, timeout_s, timeout_s, PromiseWatch("spool", settings.edge_strict)),
+            Lane(primary_at, timeout_s, ping_s, PromiseWatch("primary", strict), fsync_proof),
+            Lane(spool_at, timeout_s, timeout_s, PromiseWatch("spool", strict), fsync_proof),
             Breaker(time.monotonic_ns),
             journal=self._journal,
         )

@@ -99,7 +99,7 @@ SPOOL_SHARE_REFUSALS = Counter(
 )
 SPOOL_STREAM_FAULT = Gauge(
     "millrace_spool_stream_fault",
-    "1 where the spool's stream is not whole, by what: shortened, went_back, ahead",
+    "1 where the spool's stream is not whole, by what: shortened, went_back, ahead, exhausted",
     ["what"],
 )
 DRAINED_BATCHES = Counter("millrace_drained_batches", "Batches moved from spool to primary")

@@ -40,10 +40,37 @@ def test_each_way_to_lose_what_was_confirmed_is_named(
 
 
 def test_without_its_configuration_a_server_has_to_prove_each_write() -> None:
-    assert judge({**FILE, "maxmemory_policy": "noeviction"}, None) == (Weakness(0), True)
+    promise = Promise(Weakness(0), by_proof=True)
+    assert judge({**FILE, "maxmemory_policy": "noeviction"}, None) == promise
     assert judge({**FILE, "maxmemory_policy": "allkeys-lfu"}, None).weak == Weakness.EVICTS
     assert judge(FILE, None).weak == Weakness.UNKNOWN
-    assert judge(None, None) == (Weakness.UNKNOWN, True)
+    assert judge(None, None) == Promise(Weakness.UNKNOWN, by_proof=True)
+
+
+@pytest.mark.parametrize(
+    ("info", "in_doubt"),
+    [
+        ({}, False),
+        ({"aof_rewrite_in_progress": "1"}, True),
+        ({"aof_rewrite_scheduled": "1"}, True),
+        ({"aof_last_bgrewrite_status": "err"}, True),
+        ({"aof_rewrite_in_progress": "1", "aof_enabled": "0"}, False),
+    ],
+)
+def test_a_file_that_is_being_rewritten_may_be_in_the_making(
+    info: dict[str, str], in_doubt: bool
+) -> None:
+    assert judge({**FILE, **info}, CONFIG).in_doubt is in_doubt
+
+
+def test_a_slow_fsync_is_named_and_not_refused() -> None:
+    watch = PromiseWatch("primary", strict=True)
+    for _ in range(3):
+        watch.proved(1.0)
+    watch.learn(Promise(Weakness(0), by_proof=True))
+    assert (names(watch.weak), watch.is_used) == (["fsync is slow: everysec?"], True)
+    watch.learn(Promise(Weakness(0)))
+    assert not watch.weak
 
 
 def test_a_server_that_loads_is_away_and_not_weak() -> None:
