@@ -188,7 +188,7 @@ def _wait(site: Site) -> None:
                 site.key,
                 before,
                 lambda: in_transaction(work),
-                lambda sentence: console.print(plain(sentence)),
+                lambda sentence: console.print(plain(sentence), markup=False),
                 lambda: time.sleep(_LOOK_EVERY_S),
             )
     except KeyboardInterrupt:

@@ -98,8 +98,8 @@ def test_what_comes_instead_is_told_with_the_next_step_until_an_event_counts(
         assert "origins=" in waiting.until("(forbidden_origin)")
         assert beacon(millrace, dnt="1") == 202
         assert "Do Not Track" in waiting.until("(dnt)")
-        assert beacon(millrace, user_agent="curl/8.14.1") == 202
-        assert "curl is one" in waiting.until("robot")
+        assert beacon(millrace, user_agent="Wget/1.25.0") == 202
+        assert "(rule [wW]get)" in waiting.until("robot")
         assert beacon(millrace, origin=f"https://{SITE}") == 202
         assert f"/sites/{SITE}" in waiting.until("The first event is here")
         assert waiting.process.wait(WITHIN_S) == 0
