@@ -12,7 +12,7 @@ from typing import NamedTuple
 from edge.address import Client, read_peer
 from shared.metrics import EDGE_SEEN_BEACONS, EDGE_SEEN_HEADERS
 
-LOOKS_A_SECOND = 16
+LOOKS_A_SECOND = 32
 """Of a worker. Where few beacons come each is looked at, and where many come hardly one."""
 _KEPT = 256
 _KEPT_S = 600.0

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from edge.promise import remedy
 from infrastructure.manifest import Manifest
-from infrastructure.status.asking import DOWN, HUNG, NOT_READY, READY
+from infrastructure.status.asking import DOWN, HUNG, READY
 from infrastructure.status.core import EdgeSeen
-from infrastructure.status.place import INSTALLED, Place
+from infrastructure.status.place import Place
 from infrastructure.status.report import Report, Seen, ServerState, ServiceState, SpoolState
 
 _ENOUGH_LOOKS = 20
@@ -33,15 +33,24 @@ _NOTHING = Finding(
 )
 
 
+_UNSET = Finding(
+    "settings",
+    "This shell lacks the settings of the services, so that no server and no ledger was asked.",
+    "set -a; . /etc/millrace/edge.env; set +a   (core.env on the core)",
+    is_fault=False,
+)
+
+
 def find(report: Report, place: Place, manifest: Manifest) -> list[Finding]:
     """Causes before what follows from them."""
-    commands = {entry.name: " ".join(entry.command) for entry in manifest.services}
+    commands = {entry.name: entry.command for entry in manifest.services}
     ready = {service.name for service in report.services if service.state == READY}
     return [
         *(() if report.services else (_NOTHING,)),
+        *((_UNSET,) if report.services and not report.servers else ()),
         *(_server(server, place) for server in report.servers if server.trouble),
         *(
-            _service(service, place, commands)
+            _service(service, place, commands[service.name])
             for service in report.services
             if service.state != READY
         ),
@@ -56,7 +65,7 @@ def find(report: Report, place: Place, manifest: Manifest) -> list[Finding]:
 def _server(server: ServerState, place: Place) -> Finding:
     setting = f"MILLRACE_{_SETTINGS[server.name]}"
     if place.is_ours(server.name):
-        step = place.logs(server.name)
+        step = place.look(server.name)
     elif server.name == "database":
         host, _, port = server.address.rpartition(":")
         step = f"pg_isready -h {host} -p {port}   (the address is that of {setting})"
@@ -73,21 +82,15 @@ def _migrate_or(step: str, trouble: str, place: Place) -> str:
     return place.verb("migrate") if "`migrate`" in trouble else step
 
 
-def _service(service: ServiceState, place: Place, commands: dict[str, str]) -> Finding:
+def _service(service: ServiceState, place: Place, command: tuple[str, ...]) -> Finding:
     name = service.name
-    look = place.logs(name) if place.name != INSTALLED else _start(name, service, commands)
     if service.state == DOWN:
-        return Finding(name, f"The {name} does not run: nothing answers on {service.ops}.", look)
+        says = f"The {name} does not run: nothing answers on {service.ops}."
+        return Finding(name, says, place.start(name, command))
     if service.state == HUNG:
         says = f"The {name} hangs: it listens on {service.ops} and does not answer."
-        return Finding(name, says, look if place.name != INSTALLED else f"end the {name}: {look}")
-    return Finding(name, f"The {name} {_why(service)}.", look)
-
-
-def _start(name: str, service: ServiceState, commands: dict[str, str]) -> str:
-    if service.state == NOT_READY:
-        return f"look into the log of the {name} (it goes to its standard error)"
-    return f"start it: {commands[name]}"
+        return Finding(name, says, place.start(name, command))
+    return Finding(name, f"The {name} {_why(service)}.", place.look(name))
 
 
 def _why(service: ServiceState) -> str:
@@ -118,13 +121,15 @@ def _told_by(service: ServiceState, place: Place) -> Iterator[Finding]:
     told = service.readiness
     if service.name == "edge" and told.get("stores_at") == "spool":
         says = "Beacons go to the spool: the primary cannot be used just now. Nothing is lost."
-        yield Finding("edge", says, _log(place, "drain"))
+        yield Finding("edge", says, place.look("drain"))
     for server, weak in told.get("weaker_promises", {}).items():
         for name in weak:
-            says = f"The {server} may lose what it confirms ({name})."
+            says = f"The {server} promises less than an fsync of each write: {name}."
             yield Finding(server, says, remedy(name) or _sql_remedy(name))
-    for fault in told.get("spool_stream", []):
-        yield Finding("spool", f"The spool's stream is not whole: {fault}.", "on the core: ledger")
+    for server in ("primary", "spool"):
+        for fault in told.get(f"{server}_stream", []):
+            says = f"The stream of the {server} is not whole: {fault}."
+            yield Finding(server, says, f"on the core: {place.verb('ledger')}")
     for edge, faults in told.get("streams", {}).items():
         for fault in faults:
             yield Finding("primary", f"{fault}.", place.verb(f"ledger --edge {edge}"))
@@ -134,12 +139,8 @@ def _sql_remedy(name: str) -> str:
     return f"ALTER SYSTEM SET {name.split(' ')[0]} = on; SELECT pg_reload_conf()"
 
 
-def _log(place: Place, name: str) -> str:
-    return f"look into the log of the {name}" if place.name == INSTALLED else place.logs(name)
-
-
 def _spool(spool: SpoolState, place: Place) -> Iterator[Finding]:
-    larger = f"free some of its disk, or raise MILLRACE_SPOOL_MAX_BYTES; {_log(place, 'drain')}"
+    larger = f"free some of its disk, or raise MILLRACE_SPOOL_MAX_BYTES; {place.look('drain')}"
     if spool.headroom_bytes == 0:
         says = "The spool is full: beacons are answered with 503 and clients try again."
         yield Finding("spool", says, larger)
@@ -152,7 +153,7 @@ def _lag(lag: dict[str, int], place: Place) -> Iterator[Finding]:
     for edge, entries in lag.items():
         if entries > _LONG_LAG:
             says = f"The writer is {entries} batches behind the edge {edge}: events come late."
-            yield Finding("writer", says, _log(place, "writer"), is_fault=False)
+            yield Finding("writer", says, place.look("writer"), is_fault=False)
 
 
 def _core(report: Report, place: Place, writer_is_ready: bool) -> Iterator[Finding]:
@@ -214,6 +215,8 @@ def _trust(seen: Seen, place: Place) -> str:
             "if visitors come through a proxy, have it send X-Forwarded-For and name its network "
             f"in {_TRUSTED}; else all is well"
         )
+    if seen.told * 2 > seen.all:
+        return f"if that is one more proxy, add its network to {_TRUSTED}"
     network = "127.0.0.1/32,::1/128" if seen.loopback * 2 > seen.all else "the proxy's network"
     explain = place.verb('ip explain --peer ADDRESS --header "X-Forwarded-For: …"')
     return f"set {_TRUSTED} to {network}; to try it: {explain}"

@@ -19,11 +19,13 @@ _MARKS = {"edge": ("spool_url",), "core": ("postgres_url", "signing_key", "seal_
 
 @dataclass(frozen=True)
 class Place:
-    """``name`` is `up`, `demo` or `installed`; ``folder`` holds the data of the first two."""
+    """``name`` is `up`, `demo` or `installed`; ``folder`` holds the data of the first two, and
+    ``units`` those that systemd runs on an installed host."""
 
     name: str
     settings: Mapping[str, str] = field(repr=False)
     folder: Path | None = None
+    units: Path = Path("/etc/systemd/system")
 
     def port(self, setting: str, standard: int) -> int:
         text = self.settings.get(setting, "")
@@ -63,10 +65,24 @@ class Place:
         """A verb as it is typed here."""
         return f"{PROGRAM} {words}"
 
-    def logs(self, name: str) -> str:
-        """What shows the log of a service or server of this checkout."""
-        of = "" if self.name == PURPOSES[0] else f" --of {self.name}"
-        return self.verb(f"logs {name}{of}")
+    def look(self, name: str) -> str:
+        """What shows the log of a service, or of a server of this checkout's own."""
+        if self.folder is not None:
+            return self.verb(f"logs {name}" + ("" if self.name == PURPOSES[0] else " --of demo"))
+        if self._has_unit(name):
+            return f"journalctl -u millrace-{name} -n 50"
+        return f"look into the log of the {name} (it goes to its standard error)"
+
+    def start(self, name: str, command: tuple[str, ...]) -> str:
+        """What starts a service that ended or hangs."""
+        if self.folder is not None:
+            return self.look(name)
+        if self._has_unit(name):
+            return f"systemctl restart millrace-{name}; {self.look(name)}"
+        return f"start it: {' '.join(command)}"
+
+    def _has_unit(self, name: str) -> bool:
+        return (self.units / f"millrace-{name}.service").exists()
 
     def _read(self, field: str) -> str:
         try:

@@ -31,11 +31,12 @@ def show(report: Report, findings: list[Finding], place: Place) -> None:
         mark = click.style("wrong", fg="red") if finding.is_fault else click.style("look", "yellow")
         click.echo(f"{mark}  {plain(finding.says)}\n       → {plain(finding.next)}")
     if not any(finding.is_fault for finding in findings):
-        click.echo("All is well.")
+        click.echo("Nothing is wrong." if findings else "All is well.")
 
 
 def _row(service: ServiceState) -> tuple[str, str, str, str]:
-    return service.name, service.state, service.address, f"http://{service.ops}"
+    address = f"http://{service.address}" if service.address else ""
+    return service.name, service.state, address, f"http://{service.ops}"
 
 
 def _lines(report: Report) -> Iterator[str]:
