@@ -19,6 +19,14 @@ from api.endpoints.description import describe_api
 from api.endpoints.edges import NewEdge, ShownEdges, add_edge, list_edges, retire
 from api.endpoints.keys import MadeKey, NewKey, ShownKeys, add_key, drop_key, list_keys
 from api.endpoints.live import Ticket, TicketFor, make_ticket
+from api.endpoints.owners import (
+    NewOwner,
+    NewPassword,
+    ShownOwners,
+    add_owner,
+    change_password,
+    list_owners,
+)
 from api.endpoints.query import answer_query
 from api.endpoints.session import (
     LinkToken,
@@ -59,6 +67,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/api/session", show_session, "Who is signed in", None, gives=SignedIn),
     Endpoint("DELETE", "/api/session", sign_out, "Sign out", None),
+    Endpoint("GET", "/api/owners", list_owners, "Every owner", _ADMIN, gives=ShownOwners),
+    Endpoint("POST", "/api/owners", add_owner, "Add an owner", _ADMIN, NewOwner, ShownOwners, 201),
+    Endpoint(
+        "POST", "/api/owners/password", change_password, "Set a new password", _ADMIN,
+        NewPassword, SignedIn,
+    ),
     Endpoint("GET", "/api/sites", list_sites, "Every site", _QUERY, gives=ShownSites),
     Endpoint("POST", "/api/sites", add_site, "Add a site", _ADMIN, NewSite, ShownSite, 201),
     Endpoint("GET", "/api/sites/{key}", show_site, "One site", _QUERY, gives=ShownSite),

@@ -2,8 +2,10 @@
 
 import re
 import secrets
+from datetime import datetime
 
 import anyio
+import msgspec
 from anyio.to_thread import run_sync
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -62,6 +64,19 @@ async def reset_password(db: AsyncConnection, email: str, password: str) -> None
         raise Refusal(Code.NOT_FOUND, f"there is no owner {plain_email(email)!r}")
     await db.execute(delete(session).where(session.c.owner_id == owner_id))
     await db.execute(delete(sign_in_link).where(sign_in_link.c.owner_id == owner_id))
+
+
+class OwnerRow(msgspec.Struct, frozen=True):
+    """What can be shown of an owner."""
+
+    email: str
+    created_at: datetime
+
+
+async def read_owners(db: AsyncConnection) -> list[OwnerRow]:
+    """Every owner, by address."""
+    rows = await db.execute(select(owner.c.email, owner.c.created_at).order_by(owner.c.email))
+    return [OwnerRow(*row) for row in rows]
 
 
 async def has_owner(db: AsyncConnection) -> bool:

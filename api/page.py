@@ -25,6 +25,7 @@ PAGES = (
     "/add-site",
     "/keys",
     "/edges",
+    "/owners",
 )
 
 _ASSETS = "assets"

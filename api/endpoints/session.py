@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from api.auth import COOKIE, put_cookie
 from api.call import Call
-from api.owners import MAX_EMAIL, MAX_PASSWORD, find_owner, has_owner, plain_email
+from api.owners import has_owner
+from api.password_tries import find_by_password
 from api.sessions import Owner, close_session, open_session
 from api.sign_in_links import take_sign_in_link
 from api.wire import json_response, refusal_response
@@ -37,13 +38,10 @@ class SignedIn(msgspec.Struct, frozen=True):
 
 async def sign_in(call: Call, body: SignIn) -> Response:
     """Opens a session and sets its cookie. Raises Refusal."""
-    _check_throttles(call, body.email)
-    _count_try(call, body.email)
-    owner = await _check_password(call, body)
+    owner = await find_by_password(call, body.email, body.password)
     if owner is None:
         raise Refusal(Code.UNAUTHENTICATED, "the e-mail address or the password is wrong")
-    _count_success(call, body.email)
-    return await _open(call, owner)
+    return await answer_signed_in(call, owner)
 
 
 async def sign_in_by_link(call: Call, body: LinkToken) -> Response:
@@ -54,10 +52,11 @@ async def sign_in_by_link(call: Call, body: LinkToken) -> Response:
         raise Refusal(
             Code.UNAUTHENTICATED, "this link was used already, or is too old", field="token"
         )
-    return await _open(call, owner)
+    return await answer_signed_in(call, owner)
 
 
-async def _open(call: Call, owner: Owner) -> Response:
+async def answer_signed_in(call: Call, owner: Owner) -> Response:
+    """A session for this browser."""
     lasts = timedelta(days=call.parts.settings.api_session_days)
     async with call.parts.pool.begin() as db:
         token = await open_session(db, owner.owner_id, call.now, lasts)
@@ -86,55 +85,3 @@ async def sign_out(call: Call, _: None) -> Response:
     response = Response(status_code=204)
     put_cookie(response, call.parts.settings, "", 0)
     return response
-
-
-async def _check_password(call: Call, body: SignIn) -> Owner | None:
-    if len(body.email) > MAX_EMAIL or len(body.password) > MAX_PASSWORD:
-        return None
-    async with call.parts.pool.connect() as db:
-        found = await find_owner(db, body.email)
-    owner_id, stored = found or (0, None)
-    if not await call.parts.passwords.matches(stored, body.password):
-        return None
-    return Owner(owner_id, plain_email(body.email))
-
-
-def _check_throttles(call: Call, email: str) -> None:
-    throttles = call.parts.throttles
-    wait_s = max(
-        throttles.both.wait_s(_both(call, email)),
-        throttles.email.wait_s(_email(email)),
-        throttles.address.wait_s(_address(call)),
-    )
-    if wait_s:
-        raise Refusal(
-            Code.RATE_LIMITED,
-            f"too many failed sign-ins: try again in {wait_s} s",
-            retry_after_s=wait_s,
-        )
-
-
-def _count_try(call: Call, email: str) -> None:
-    throttles = call.parts.throttles
-    throttles.both.count_try(_both(call, email))
-    throttles.email.count_try(_email(email))
-    throttles.address.count_try(_address(call))
-
-
-def _count_success(call: Call, email: str) -> None:
-    throttles = call.parts.throttles
-    throttles.both.forget(_both(call, email))
-    throttles.email.take_back(_email(email))
-    throttles.address.take_back(_address(call))
-
-
-def _both(call: Call, email: str) -> str:
-    return f"{_address(call)} {_email(email)}"
-
-
-def _email(email: str) -> str:
-    return plain_email(email)[:MAX_EMAIL]
-
-
-def _address(call: Call) -> str:
-    return call.request.client.host if call.request.client else ""
