@@ -375,6 +375,36 @@ def test_edges_are_registered_watched_and_retired(
     expect(row).to_contain_text("silent")
 
 
+def test_an_owner_lets_another_in_and_sets_passwords(
+    watched: WatchedSite, signed_in: BrowserContext, chromium: Browser
+) -> None:
+    page = watched.open(signed_in, "/owners")
+    page.get_by_label("E-mail").fill("other@example.com")
+    page.get_by_label("First password").fill("short")
+    page.get_by_role("button", name="Add an owner").click()
+    expect(page.get_by_role("alert")).to_contain_text("10 to 1024 characters")
+    page.get_by_label("First password").fill("a first password")
+    page.get_by_role("button", name="Add an owner").click()
+    expect(page.get_by_role("listitem").filter(has_text="other@example.com")).to_be_visible()
+    page.get_by_label("New password").fill("my next password")
+    own = page.get_by_label("Your own password")
+    own.fill("not the password")
+    page.get_by_role("button", name="Set a new password").click()
+    expect(page.get_by_role("alert")).to_contain_text("your own password is wrong")
+    own.fill(PASSWORD)
+    page.get_by_role("button", name="Set a new password").click()
+    expect(page.get_by_text(f"{EMAIL} has a new password.")).to_be_visible()
+    keep_picture(page, "owners")
+    page.reload()
+    expect(page.get_by_role("heading", name="Owners")).to_be_visible()
+    elsewhere = watched.open(chromium.new_context(), "/")
+    watched.sign_in(elsewhere, "my next password")
+    expect(elsewhere.get_by_role("heading", name="Sites")).to_be_visible()
+    elsewhere.context.close()
+    assert all("status of 40" in line for line in watched.complaints)
+    watched.complaints.clear()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone(
     watched: WatchedSite, chromium: Browser, scheme: str
@@ -390,6 +420,7 @@ def test_no_page_is_wider_than_a_phone(
         (f"/sites/{SITE}/settings", "Settings"),
         ("/keys", "API keys"),
         ("/edges", "Edges"),
+        ("/owners", "Owners"),
     ):
         page = watched.open(context, path)
         expect(page.get_by_role("heading", name=ready).first).to_be_visible()

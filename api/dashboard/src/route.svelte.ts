@@ -1,7 +1,7 @@
 /** Where the reader is: the address bar, as state. */
 
 export type Place =
-  | { page: "sites" | "add-site" | "keys" | "edges" }
+  | { page: "sites" | "add-site" | "keys" | "edges" | "owners" }
   | { page: "login" }
   | { page: "setup" | "settings"; site: string }
   | { page: "live"; site: string }
@@ -45,6 +45,7 @@ function read({ pathname, search }: Location): Place {
   if (pathname === "/add-site") return { page: "add-site" };
   if (pathname === "/keys") return { page: "keys" };
   if (pathname === "/edges") return { page: "edges" };
+  if (pathname === "/owners") return { page: "owners" };
   const live = new URLSearchParams(search).get("site");
   if (pathname === "/live" && live) return { page: "live", site: live };
   const [, name = "", page] = /^\/sites\/([^/]+)(?:\/(setup|settings))?$/.exec(pathname) ?? [];

@@ -1,6 +1,6 @@
-/** Sites, keys and edges as their pages use them. Every call throws ApiFault. */
+/** Sites, keys, edges and owners as their pages use them. Every call throws ApiFault. */
 
-import { call, type Site } from "../api";
+import { call, type SignedIn, type Site } from "../api";
 
 /** As in shared/sites.py. */
 export interface Settings {
@@ -64,6 +64,11 @@ export interface EdgeState {
   lost_batches: number;
 }
 
+export interface Owner {
+  email: string;
+  created_at: string;
+}
+
 const site = (key: string): string => `/api/sites/${encodeURIComponent(key)}`;
 
 export const addSite = (key: string, timeZone: string): Promise<WholeSite> =>
@@ -100,3 +105,13 @@ export const addEdge = async (edge: string): Promise<Edge[]> =>
 
 export const retireEdge = async (edge: string): Promise<Edge[]> =>
   (await call<{ edges: Edge[] }>("POST", `/api/edges/${encodeURIComponent(edge)}/retire`)).edges;
+
+export const readOwners = async (): Promise<Owner[]> =>
+  (await call<{ owners: Owner[] }>("GET", "/api/owners")).owners;
+
+export const addOwner = async (email: string, password: string): Promise<Owner[]> =>
+  (await call<{ owners: Owner[] }>("POST", "/api/owners", { email, password })).owners;
+
+/** `own`: the password of who is signed in. */
+export const changePassword = (email: string, password: string, own: string): Promise<SignedIn> =>
+  call("POST", "/api/owners/password", { email, password, own_password: own });

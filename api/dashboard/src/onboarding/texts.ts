@@ -1,4 +1,4 @@
-/** The part of the catalogue for sites, keys and edges. `program`: `./run` or `millrace`. */
+/** The part of the catalogue for sites, keys, edges and owners. `program`: `./run` or `millrace`. */
 export const onboarding = {
   copy: "Copy",
   copied: "Copied",
@@ -10,6 +10,7 @@ export const onboarding = {
   nav: "Administration",
   keysName: "API keys",
   edgesName: "Edges",
+  ownersName: "Owners",
 
   signIn: {
     linkFault: (program: string) =>
@@ -199,6 +200,25 @@ export const onboarding = {
     sure: "It stops working for good.",
     unnamed: (id: string) => `Key ${id}`,
     chooseScope: "Choose at least one thing that it may do.",
+  },
+
+  owners: {
+    title: "Owners",
+    lead: "Who can sign in here. Every owner sees and changes everything.",
+    since: (time: string) => `since ${time}`,
+    add: "Add an owner",
+    adding: "Adding…",
+    added: (email: string) => `${email} can sign in now.`,
+    first: "First password",
+    firstHelp: "10 characters or more.",
+    change: "Set a new password",
+    changing: "Setting…",
+    changed: (email: string) => `${email} has a new password.`,
+    whose: "Whose",
+    whoseHelp: "Every sign-in of theirs ends, but for this one.",
+    fresh: "New password",
+    own: "Your own password",
+    ownHelp: "The one you sign in with now.",
   },
 
   edges: {
