@@ -8,7 +8,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from edge.boot_file import BootRecord, boot_files, read_boots
-from edge.runs import merge
+from edge.runs import Run, merge
 from shared.heartbeat import BootBeat, redis_key
 
 _log = logging.getLogger("edge.drain")
@@ -19,13 +19,16 @@ class Rule(Protocol):
     """``may_close``: whether all that a boot acknowledged is where it has to be. ``is_closed``:
     whether that it is over is known there, so that its file may go. ``keep``: the last word about
     it, to be told again should it be forgotten there; False, not yet. ``is_kept``: whether it is,
-    so that it need not be found out again."""
+    so that it need not be found out again. ``stored``: the numbers of it that are known to be
+    stored, as runs in order."""
 
     def may_close(self, boot: int) -> bool: ...
 
     def is_closed(self, boot: int) -> bool: ...
 
     def is_kept(self, boot: int) -> bool: ...
+
+    def stored(self, boot: int) -> tuple[Run, ...]: ...
 
     async def keep(self, boot: int, word: bytes) -> bool: ...
 
@@ -44,6 +47,10 @@ class AtOnce:
     def is_kept(self, boot: int) -> bool:
         """None."""
         return False
+
+    def stored(self, boot: int) -> tuple[Run, ...]:
+        """Nobody told."""
+        return ()
 
     async def keep(self, boot: int, word: bytes) -> bool:
         """It need not be."""
@@ -89,7 +96,8 @@ class DeadBoots:
             last = _decoder.decode(raw) if isinstance(raw, bytes) else None
             if last is not None and last.ended:
                 return await rule.keep(record.boot, raw)
-            beat = msgspec.msgpack.encode(final_beat(record, last, now))
+            stored = rule.stored(record.boot)
+            beat = msgspec.msgpack.encode(final_beat(record, last, now, stored))
         except (msgspec.MsgspecError, ValueError, OverflowError):
             self._say(
                 f"the heartbeat of the dead boot {field} cannot be read (HDEL it from"
@@ -107,12 +115,20 @@ class DeadBoots:
             self._said.add(what)
 
 
-def final_beat(record: BootRecord, last: BootBeat | None, now: int) -> BootBeat:
+def final_beat(
+    record: BootRecord, last: BootBeat | None, now: int, stored: tuple[Run, ...] = ()
+) -> BootBeat:
     """The last word about a boot. The batch that was in flight when the worker died was never
-    acknowledged: its number is void, and if it landed after all it is stored."""
+    acknowledged: its number is void, and if it landed after all it is stored. ``stored``
+    makes up for what a power cut took from the file, and a lost disk from the heartbeats; only what
+    follows on without a gap, as a damaged batch may lie about its number."""
     known = last or BootBeat(at=now, low=0, low_time=0, last_acked=0)
     acked = max(record.last_acked, known.last_acked)
-    in_flight = max(acked, known.low, *(last for _, last in (*record.voids, *known.void))) + 1
+    voids = (last for _, last in (*record.voids, *known.void))
+    in_flight = max(acked, known.low, *voids) + 1
+    for first, end in stored:
+        if first <= in_flight <= end:
+            in_flight = end + 1
     return msgspec.structs.replace(
         known,
         at=now,

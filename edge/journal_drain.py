@@ -17,6 +17,7 @@ from edge.journal_notes import NoteBook, Notes
 from edge.journal_primary import JournalPrimary, Standing, number_of
 from edge.journal_spool import End, JournalSpool
 from edge.journal_words import LastWords
+from edge.runs import Run
 from edge.sending import send, slices
 from edge.spool import Entry, Extent
 from shared import failpoints
@@ -147,6 +148,10 @@ class JournalDrain:
     def is_kept(self, boot: int) -> bool:
         """Whether ``remind`` will tell the core of its end."""
         return boot in self._words.boots
+
+    def stored(self, boot: int) -> tuple[Run, ...]:
+        """The numbers of a boot that the database has."""
+        return self._notes.stored.get(boot, StoredBoot()).ranges
 
     async def keep(self, boot: int, word: bytes) -> bool:
         """The last word about a boot; False: the spool has no room for it. Raises SpoolAway."""

@@ -123,6 +123,13 @@ def test_a_damaged_boot_file_is_passed_over(tmp_path: Path, content: bytes) -> N
     assert list(read_boots(tmp_path)) == []
 
 
+def test_the_last_word_voids_no_number_that_is_stored_though_file_and_heartbeat_are_older() -> None:
+    record = BootRecord(7, 1, last_acked=0, place=Place.NOWHERE, beat_ns=0, voids=())
+    known = BootBeat(at=1, low=30, low_time=1, last_acked=30)
+    beat = final_beat(record, known, now=99, stored=((1, 50), (2**40, 2**40)))
+    assert (beat.void, beat.low) == (((51, 51),), 51)
+
+
 def test_the_last_word_about_a_boot_voids_what_was_in_flight() -> None:
     record = BootRecord(7, 1, last_acked=41, place=Place.PRIMARY, beat_ns=0, voids=((40, 40),))
     known = BootBeat(
