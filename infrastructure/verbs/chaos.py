@@ -13,7 +13,10 @@ from infrastructure.local.server_programs import prepare_servers
 @click.command()
 @click.option("--minutes", type=click.FloatRange(0.1), default=1.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides every fault.")
-def command(minutes: float, seed: int) -> None:
+@click.option(
+    "--journal", is_flag=True, help="With an edge's journal; the primary loses its disk too."
+)
+def command(minutes: float, seed: int, *, journal: bool) -> None:
     """Break everything at random, then account for every acknowledged event by its id.
 
     Exit code 1 when one is lost, duplicated or invented, or any answer differs from what an
@@ -21,7 +24,8 @@ def command(minutes: float, seed: int) -> None:
     """
     prepare_servers()
     build_front_ends()
-    arguments = ("--minutes", f"{minutes:g}", "--seed", str(seed))
+    arguments = ["--minutes", f"{minutes:g}", "--seed", str(seed)]
+    arguments += ["--journal"] if journal else []
     ran = subprocess.run(
         [sys.executable, "-P", "-m", "tests.chaos", *arguments], cwd=CHECKOUT, check=False
     )

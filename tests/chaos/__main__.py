@@ -1,4 +1,4 @@
-"""``python -m tests.chaos --minutes N --seed S``: exit code 1 unless the account is clean."""
+"""``python -m tests.chaos --minutes N --seed S [--journal]``: exit code 1 unless all is clean."""
 
 import argparse
 import shutil
@@ -14,11 +14,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="chaos")
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--journal", action="store_true")
     arguments = parser.parse_args()
     folder = make_scratch_folder("chaos")
     again = f"./run chaos --minutes {arguments.minutes:g} --seed {arguments.seed}"
+    again += " --journal" if arguments.journal else ""
     try:
-        verdict = run_chaos(arguments.seed, arguments.minutes * 60, folder, _say)
+        verdict = run_chaos(
+            arguments.seed, arguments.minutes * 60, folder, _say, journal=arguments.journal
+        )
     except BaseException:
         _say(f"failed; to run it again: {again}; its logs are in {folder}")
         raise

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ _TORN = b"*7\r\n$4\r\nXADD\r\n$12\r\ningest:local\r\n$1\r\n*\r\n$4\r\nbody\r\n$9
 """The beginning of a write whose end never reached the disk."""
 
 
+_AOF = "appendonlydir"
 _LINE = "edge-primary"
 _EXCUSED_S = 5.0
 
@@ -45,6 +47,7 @@ class Faults:
         self._random = Random(seed)
         self._stopped: dict[str, list[int]] = {}
         self._full_until: dict[str, float] = {}
+        self._copy: dict[str, bytes] = {}
         self.away: set[str] = set()
 
     def begin(self, fault: Fault) -> None:
@@ -53,6 +56,8 @@ class Faults:
             self._set_weather(fault.target, fault.what, fault.strength)
         elif fault.what is Harm.STOP:
             self._stop(fault.target)
+        elif fault.what is Harm.OLD_COPY:
+            self._copy = copy_of(self._redis(*parts(fault.target)))
         elif fault.what is Harm.FULL and self._stand.volumes:
             self._full_until[fault.target] = math.inf
             self._stand.volumes[fault.target].fill()
@@ -71,6 +76,8 @@ class Faults:
         elif fault.what is Harm.FULL and self._stand.volumes:
             self._stand.volumes[fault.target].clear()
             self._full_until[fault.target] = time.monotonic() + _EXCUSED_S
+        elif fault.what in (Harm.NEW_DISK, Harm.OLD_COPY):
+            self._replace_disk(*parts(fault.target))
         else:
             if fault.what is Harm.POWER_CUT:
                 for volume in self._volumes(fault.target):
@@ -88,6 +95,14 @@ class Faults:
     def excuse_anything(self) -> bool:
         """Whether any server may still end for that reason."""
         return any(map(self.excuses, self._full_until))
+
+    def _replace_disk(self, target: str) -> None:
+        redis = self._redis(target)
+        if redis.running:
+            self._kill(target)
+        replace_disk(redis, self._copy)
+        self._copy = {}
+        self._start(target)
 
     def _set_weather(self, link: str, weather: Weather, strength: float) -> None:
         if self._stand.line and link == _LINE:
@@ -147,9 +162,28 @@ def tree(pid: int) -> list[int]:
 
 def tear(redis: RedisServer, random: Random) -> None:
     """Append the beginning of a write to the file of a Redis that does not run."""
-    files = sorted((redis.folder / "appendonlydir").glob("*.incr.aof"))
+    files = sorted((redis.folder / _AOF).glob("*.incr.aof"))
     with files[-1].open("ab") as file:
         file.write(_TORN[: random.randrange(1, len(_TORN))])
+
+
+def copy_of(redis: RedisServer) -> dict[str, bytes]:
+    """What its append-only files hold now, by name; its last write may be half in it."""
+    return {path.name: path.read_bytes() for path in sorted((redis.folder / _AOF).iterdir())}
+
+
+def replace_disk(redis: RedisServer, copy: dict[str, bytes]) -> None:
+    """Of a Redis that does not run; without a copy it is empty. It is on the disk when this
+    returns: the next power cut must not take what no server could have written again."""
+    shutil.rmtree(redis.folder / _AOF)
+    if copy:
+        (redis.folder / _AOF).mkdir()
+        for name, held in copy.items():
+            (redis.folder / _AOF / name).write_bytes(held)
+        if redis.account:
+            for path in (redis.folder / _AOF, *(redis.folder / _AOF).iterdir()):
+                redis.account.give(path)
+    os.sync()
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:

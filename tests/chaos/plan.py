@@ -1,5 +1,6 @@
 """Which faults come when: derived from the seed alone."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
@@ -13,13 +14,16 @@ _LONGEST_S = 8.0
 class Harm(StrEnum):
     """What is done to a process, a server or a whole host. TEAR leaves half a write at the end of
     an append-only file; after a POWER_CUT nothing is there that was not fsynced; a FULL disk takes
-    no further byte."""
+    no further byte. NEW_DISK and OLD_COPY are survived by an edge with a journal alone: the server
+    starts empty, or as it was when the fault began."""
 
     KILL = "kill"
     STOP = "stop"
     TEAR = "tear"
     POWER_CUT = "power cut"
     FULL = "full disk"
+    NEW_DISK = "new disk"
+    OLD_COPY = "old copy"
 
 
 class Fault(NamedTuple):
@@ -45,6 +49,7 @@ _CORE_HOST = ("primary", "postgres", "writer", "jobs", "api", "realtime")
 PARTS: dict[str, tuple[str, ...]] = {
     # A worker is part of the edge: while one of them is away the other is left alone.
     "worker": ("edge",),
+    "primary's disk": ("primary",),
     "edge host": _EDGE_HOST,
     "core host": _CORE_HOST,
     "both Redis": ("primary", "spool"),
@@ -69,16 +74,20 @@ TARGETS: dict[str, tuple[Harm | Weather, ...]] = {
     "writer-postgres": _LINK,
 }
 
+WITH_JOURNAL = {**TARGETS, "primary's disk": (Harm.NEW_DISK, Harm.OLD_COPY)}
+"""The same where every edge has a journal."""
 
-def planned_faults(seed: int, seconds: float) -> list[Fault]:
+
+def planned_faults(seed: int, seconds: float, *, journal: bool = False) -> list[Fault]:
     """In the order of their beginning, all over by then; a target has one at a time, and several
     targets have theirs at once."""
     random = Random(seed)
-    free_at = {part: 0.0 for target in TARGETS for part in parts(target)}
+    targets = WITH_JOURNAL if journal else TARGETS
+    free_at = {part: 0.0 for target in targets for part in parts(target)}
     faults: list[Fault] = []
     at_s = random.expovariate(1 / MEAN_GAP_S)
     while at_s < seconds - 1:
-        fault = _fault(random, at_s, seconds)
+        fault = _fault(random, targets, at_s, seconds)
         if all(free_at[part] <= at_s for part in parts(fault.target)):
             free_at |= dict.fromkeys(parts(fault.target), at_s + fault.lasts_s)
             faults.append(fault)
@@ -91,9 +100,11 @@ def parts(target: str) -> tuple[str, ...]:
     return PARTS.get(target, (target,))
 
 
-def _fault(random: Random, at_s: float, seconds: float) -> Fault:
-    target = random.choice(list(TARGETS))
-    what = random.choice(TARGETS[target])
+def _fault(
+    random: Random, targets: Mapping[str, tuple[Harm | Weather, ...]], at_s: float, seconds: float
+) -> Fault:
+    target = random.choice(list(targets))
+    what = random.choice(targets[target])
     lasts_s = min(random.uniform(0.2, _LONGEST_S), seconds - at_s)
     return Fault(at_s, lasts_s, target, what, _strength(random, what))
 

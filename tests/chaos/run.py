@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
@@ -15,6 +15,8 @@ import psycopg
 from api.database import open_transaction
 from api.keys import put_key
 from api.sites import put_site
+from edge.boot import read_entry_id
+from edge.first_waiting import HELD, journal_key
 from infrastructure.local.installation import EDGE
 from infrastructure.local.redis_server import RedisServer
 from infrastructure.problem import Problem
@@ -53,12 +55,14 @@ class Verdict(NamedTuple):
         return self.account.is_clean and not wrong
 
 
-def run_chaos(seed: int, seconds: float, folder: Path, say: Say) -> Verdict:
+def run_chaos(
+    seed: int, seconds: float, folder: Path, say: Say, *, journal: bool = False
+) -> Verdict:
     """Everything, from the start of the servers on. Raises Refused, AssertionError."""
     from_ms = time.time_ns() // 1_000_000 - SPAN_MS - 1_800_000
     with (
         Background() as background,
-        disturbed_stand(folder / "chaos", background, seed, say) as stand,
+        disturbed_stand(folder / "chaos", background, seed, say, journal=journal) as stand,
     ):
         key = settle_in(stand)
         with loaded(stand, background, key, seed, from_ms) as log:
@@ -95,12 +99,22 @@ def loaded(
 
 
 def until_arrived(stand: Stand) -> None:
-    """Until spool and stream are empty."""
+    """Until spool and stream are empty; a journal keeps what it has, and knows it to be stored."""
+    is_over = holds_nothing_back if stand.journal else (lambda spool: not length(spool))
     until(
-        lambda: not length(stand.spool) and not length(stand.primary),
-        "spool and stream are empty",
+        lambda: is_over(stand.spool) and not length(stand.primary),
+        "spool and stream are empty, or held",
         _SETTLE_WITHIN_S,
     )
+
+
+def holds_nothing_back(spool: RedisServer) -> bool:
+    """Whether the database has everything in a spool that is a journal."""
+    with spool.client() as client:
+        held: Any = client.hget(journal_key(EDGE), HELD)
+        newest: Any = client.xrevrange(STREAM, count=1)
+    is_noted = held is not None
+    return is_noted and (not newest or read_entry_id(held) > read_entry_id(newest[0][0]))
 
 
 def until_balanced(stand: Stand) -> list[str]:
@@ -140,7 +154,7 @@ def _disturb(
     faults = Faults(stand, background, seed)
     began = time.monotonic()
     surprises: list[str] = []
-    for at_s, fault, begins in _moments(planned_faults(seed, seconds)):
+    for at_s, fault, begins in _moments(planned_faults(seed, seconds, journal=stand.journal)):
         while (left_s := began + at_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _LOOK_EVERY_S))
             surprises += _start_ended(stand, faults)

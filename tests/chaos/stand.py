@@ -29,6 +29,7 @@ _MB = 1024**2
 # Sparse: they take what is written. PostgreSQL keeps up to 2 GB of its log.
 _VOLUME_BYTES = {"primary": 512 * _MB, "spool": 256 * _MB, "postgres": 4_096 * _MB, "edge": 8 * _MB}
 _CHANGES = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32"}
+_JOURNAL = {"MILLRACE_EDGE_JOURNAL": "on"}
 
 
 class ArmedService(Service):
@@ -42,12 +43,13 @@ class ArmedService(Service):
 @dataclass(frozen=True)
 class Stand:
     """`proxies` by the names of the links in the plan, `volumes` by what keeps its data there,
-    `line` the way to the primary; none on an undisturbed stand."""
+    `line` the way to the primary; none on an undisturbed stand. `journal`: its edge has one."""
 
     product: Product
     proxies: Mapping[str, Proxy]
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     line: Line | None = None
+    journal: bool = False
 
     @property
     def primary(self) -> RedisServer:
@@ -77,7 +79,9 @@ def undisturbed_stand(folder: Path) -> Iterator[Stand]:
 
 
 @contextmanager
-def disturbed_stand(folder: Path, background: Background, seed: int, say: Say) -> Iterator[Stand]:
+def disturbed_stand(
+    folder: Path, background: Background, seed: int, say: Say, *, journal: bool = False
+) -> Iterator[Stand]:
     """A started stand whose services reach the servers through proxies, with a lossy line and
     volumes where there can be such: where not, it says so."""
     stack = _stack(folder)
@@ -85,8 +89,11 @@ def disturbed_stand(folder: Path, background: Background, seed: int, say: Say) -
         volumes = open_.enter_context(_volumes(folder, stack, say))
         line = open_.enter_context(_line(background, seed, say))
         proxies = open_.enter_context(_proxies(stack, background, line))
-        product = open_.enter_context(through(_product(folder, stack), proxies))
-        yield Stand(product, proxies, volumes, line)
+        product = _product(folder, stack)
+        if journal:
+            product = with_settings(product, dict.fromkeys(("edge", "drain"), _JOURNAL))
+        product = open_.enter_context(through(product, proxies))
+        yield Stand(product, proxies, volumes, line, journal)
 
 
 @contextmanager

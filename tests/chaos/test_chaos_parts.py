@@ -24,7 +24,9 @@ def test_the_schedule_is_decided_by_the_seed_alone() -> None:
 
 def test_a_long_schedule_tries_every_harm_and_every_weather() -> None:
     tried = {fault.what for fault in planned_faults(1, 1_200)}
-    assert tried == {*Harm, *Weather} - {Weather.CLEAR}
+    assert tried == {*Harm, *Weather} - {Weather.CLEAR, Harm.NEW_DISK, Harm.OLD_COPY}
+    with_journal = {fault.what for fault in planned_faults(1, 1_200, journal=True)}
+    assert with_journal == {*Harm, *Weather} - {Weather.CLEAR}
 
 
 def test_every_fault_is_over_before_the_run_is() -> None:
