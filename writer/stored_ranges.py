@@ -20,7 +20,8 @@ from writer.ledger_fold import Ranges, read_asides
 from writer.session import Session
 
 _EDGES = "SELECT edge FROM edge"
-# Of a boot that is long over no journal keeps anything.
+# Of a boot that is long over no journal keeps anything, not even its last word: that it is told no
+# more is no loss to it (edge/journal_words.py goes by these days).
 _STORED = """
 SELECT boot, coalesce(b.known, '{}') + coalesce(s.numbers, '{}'), coalesce(b.ended, false)
 FROM (
