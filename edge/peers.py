@@ -29,10 +29,12 @@ ALL, TOLD, LOOPBACK, PRIVATE, ONE = "all", "told", "loopback", "private", "one_a
 
 
 class Look(NamedTuple):
-    """One beacon: whose it was taken to be, whether a header said so, and which it had."""
+    """One beacon: whose it was taken to be, of which kind that is, whether a header said so, and
+    which it had."""
 
     at_s: float
     client: str
+    kind: str
     is_told: bool
     headers: tuple[bytes, ...]
 
@@ -50,7 +52,9 @@ class Peers:
         self.left -= 1
         found = tuple(name for name in FORWARDING if name in headers)
         is_told = client != read_peer(peer)
-        self._looks.append(Look(self._monotonic_s(), client.text, is_told, found))
+        self._looks.append(
+            Look(self._monotonic_s(), client.text, kind_of(client.text), is_told, found)
+        )
 
     def publish(self) -> None:
         """Once a second: bring the metrics up to date, and look again."""
@@ -60,8 +64,7 @@ class Peers:
         clients = Counter(look.client for look in self._looks)
         counts = Counter({ALL: len(self._looks), ONE: max(clients.values(), default=0)})
         counts[TOLD] = sum(look.is_told for look in self._looks)
-        for client, looks in clients.items():
-            counts[kind_of(client)] += looks
+        counts.update(look.kind for look in self._looks)
         for what in (ALL, TOLD, LOOPBACK, PRIVATE, ONE):
             EDGE_SEEN_BEACONS.labels(what=what).set(counts[what])
         for name in FORWARDING:
