@@ -38,6 +38,7 @@ from api.endpoints.session import (
     sign_out,
 )
 from api.endpoints.sites import (
+    LookedAtSite,
     NewSite,
     ShownSite,
     ShownSites,
@@ -75,7 +76,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/api/sites", list_sites, "Every site", _QUERY, gives=ShownSites),
     Endpoint("POST", "/api/sites", add_site, "Add a site", _ADMIN, NewSite, ShownSite, 201),
-    Endpoint("GET", "/api/sites/{key}", show_site, "One site", _QUERY, gives=ShownSite),
+    Endpoint("GET", "/api/sites/{key}", show_site, "One site", _QUERY, gives=LookedAtSite),
     Endpoint(
         "PATCH", "/api/sites/{key}", change_site, "Change settings", _ADMIN,
         dict[str, Any], ShownSite,

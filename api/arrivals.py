@@ -55,7 +55,7 @@ async def read_arrivals(db: AsyncConnection, site: Site, now: datetime) -> Arriv
     told, decided = await _read_told(db, site), await _read_decided(db, site)
     received = told.pop("received", 0)
     return Arrivals(
-        first_event_at=await _read_first(db, site),
+        first_event_at=await read_first_event_at(db, site),
         stored=decided["stored"],
         under_way=max(0, received - decided.total()),
         bots=await _read_bots(db, site),
@@ -67,7 +67,8 @@ async def read_arrivals(db: AsyncConnection, site: Site, now: datetime) -> Arriv
     )
 
 
-async def _read_first(db: AsyncConnection, site: Site) -> datetime | None:
+async def read_first_event_at(db: AsyncConnection, site: Site) -> datetime | None:
+    """When the first event that counts happened, as far as a question would see it."""
     statement = (
         select(events.c.ts)
         .where(events.c.site_id == site.site_id, events.c.bot.is_(None))

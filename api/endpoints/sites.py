@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from api.arrivals import read_first_event_at
 from api.call import Call
 from api.sites import Site, Upcoming, put_settings, put_site, read_site, read_sites
 from api.snippet import snippet
@@ -29,6 +30,12 @@ class ShownSite(msgspec.Struct, frozen=True):
     snippet: str
 
 
+class LookedAtSite(ShownSite, frozen=True):
+    """``first_event_at``: when the first event that counts happened, null until there is one."""
+
+    first_event_at: datetime | None
+
+
 class ShownSites(msgspec.Struct, frozen=True):
     """By key."""
 
@@ -49,12 +56,13 @@ async def add_site(call: Call, body: NewSite) -> ShownSite:
         return _shown(call, await put_site(db, body.key, body.settings, call.now))
 
 
-async def show_site(call: Call, _: None) -> ShownSite:
+async def show_site(call: Call, _: None) -> LookedAtSite:
     """Raises Refusal."""
     async with call.parts.pool.connect() as db:
         found = await read_site(db, call.request.path_params["key"], call.now)
-    _check_bound(call, found)
-    return _shown(call, found)
+        _check_bound(call, found)
+        first = await read_first_event_at(db, found)
+    return LookedAtSite(**msgspec.structs.asdict(_shown(call, found)), first_event_at=first)
 
 
 async def change_site(call: Call, body: dict[str, Any]) -> ShownSite:

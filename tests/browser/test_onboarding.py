@@ -249,6 +249,17 @@ def test_what_came_and_does_not_count_is_told_with_the_next_step(
     expect(rows).to_have_count(0)
 
 
+def test_the_overview_of_a_new_site_waits_for_the_first_event_and_then_shows_it(
+    watched: WatchedSite, signed_in: BrowserContext
+) -> None:
+    page = watched.open(signed_in, f"/sites/{SITE}")
+    expect(waiting(page)).to_be_visible()
+    expect(page.get_by_role("group", name="Snippet")).to_contain_text(f'data-site="{SITE}"')
+    watched.store.put(event(1, page="/pricing"))
+    expect(waiting(page)).to_have_count(0)
+    expect(page.get_by_text("/pricing").first).to_be_visible()
+
+
 def test_an_edge_that_is_not_heard_is_named_as_the_reason(
     watched: WatchedSite, signed_in: BrowserContext
 ) -> None:

@@ -109,6 +109,19 @@ async def test_the_first_event_is_the_earliest_that_counts_and_stands(database: 
         assert datetime.fromisoformat(told["first_event_at"]) == first["ts"]
 
 
+async def test_the_site_itself_tells_whether_anything_has_come(database: str) -> None:
+    async with api_service(database) as api:
+        await _site(api)
+        headers = await api.key("query")
+        site = (await api.client.get(f"/api/sites/{SITE}", headers=headers)).json()
+        assert site["first_event_at"] is None
+        first = event(20)
+        Store(database).put(first)
+        site = (await api.client.get(f"/api/sites/{SITE}", headers=headers)).json()
+        assert datetime.fromisoformat(site["first_event_at"]) == first["ts"]
+        assert site["key"] == SITE
+
+
 async def test_an_event_that_no_question_sees_yet_is_not_the_first(database: str) -> None:
     async with api_service(database) as api:
         await _site(api)

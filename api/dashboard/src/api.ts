@@ -21,6 +21,11 @@ export interface Site {
   snippet: string;
 }
 
+export interface LookedAtSite extends Site {
+  /** Of those that count; null until there is one. */
+  first_event_at: string | null;
+}
+
 interface Ticket {
   ticket: string;
   url: string;
@@ -59,7 +64,7 @@ export async function readSites(): Promise<Site[]> {
   return (await call<{ sites: Site[] }>("GET", "/api/sites")).sites;
 }
 
-export const readSite = (key: string, signal?: AbortSignal): Promise<Site> =>
+export const readSite = (key: string, signal?: AbortSignal): Promise<LookedAtSite> =>
   call("GET", `/api/sites/${encodeURIComponent(key)}`, undefined, signal);
 
 /** POST /api/v2/query. */
