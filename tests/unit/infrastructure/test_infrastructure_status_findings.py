@@ -134,3 +134,9 @@ def test_a_host_of_which_nothing_is_known_is_a_fault_and_a_bare_shell_a_warning(
     assert nothing.is_fault
     [bare] = _find(servers=[])
     assert (bare.is_fault, "edge.env" in bare.next) == (False, True)
+
+
+def test_a_step_in_the_demo_names_the_demo() -> None:
+    place = Place("demo", {}, Path("/data"))
+    [found] = _find(place, services=[_service("edge"), _service("drain", "does not run")])
+    assert found.next == "./run logs drain --of demo"
