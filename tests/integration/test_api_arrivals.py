@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 
+from api.arrivals import Arrivals
 from tests.integration.api_service import NOW, ApiService, api_service, error
 from tests.integration.live_world import SITE, Store, event
 
@@ -155,10 +157,10 @@ async def test_the_edge_that_was_heard_last_is_told(database: str) -> None:
         store = Store(database)
         store.add_edge("berlin", 600)
         store.add_edge("paris", 5)
-        at = datetime.fromisoformat((await _arrivals(api)).json()["edge_heard_at"])
+        told = msgspec.json.decode((await _arrivals(api)).content, type=Arrivals)
         with psycopg.connect(database) as db:
             row = db.execute("SELECT last_heard FROM edge WHERE edge = 'paris'").fetchone()
-        assert row == (at,)
+        assert row == (told.edge_heard_at,)
 
 
 async def test_arrivals_are_told_to_those_who_may_ask_about_the_site(database: str) -> None:

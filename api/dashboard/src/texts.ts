@@ -23,9 +23,6 @@ export const texts = {
   chooseSite: {
     title: "Sites",
     lead: "Choose the site to look at.",
-    none: "There is no site yet. Add one on the server with this line, then load this page anew.",
-    noneCommand: "millrace site add example.com",
-    open: "Open the overview",
   },
 
   overview: {
