@@ -21,10 +21,11 @@ from infrastructure.cli import cli
 from infrastructure.local.folders import make_folder, state_folder
 from infrastructure.local.installation import chosen_ports, new_installation
 from infrastructure.local.post import Post
+from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.product import Product, make_product
 from infrastructure.local.redis_server import RedisServer
 from infrastructure.local.running import drop_running, put_running
-from infrastructure.local.server import POSTGRES_SETTING, GivenServer
+from infrastructure.local.server import POSTGRES_SETTING, GivenServer, Server
 from infrastructure.local.stack import LocalStack
 from infrastructure.manifest import read_manifest
 from shared.errors import Refusal
@@ -43,25 +44,28 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def up(
-    scratch: Path,
-    database: str,
-    redis_server: Callable[..., RedisServer],
-    bare: None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Product]:
-    """The product as `up` runs it, but that nothing is started again."""
+def folder(
+    scratch: Path, bare: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Where `up` keeps its data, with somebody at the post."""
     monkeypatch.setenv("MILLRACE_STATE", str(make_folder(scratch / tmp_path.name)))
     folder = make_folder(state_folder("up"))
-    stack = LocalStack(redis_server(), redis_server(), GivenServer(database, POSTGRES_SETTING))
+    with Post(folder).held():
+        yield folder
+
+
+@pytest.fixture
+def up(folder: Path, database: str, redis_server: Callable[..., RedisServer]) -> Iterator[Product]:
+    """The product as `up` runs it, but that nothing is started again."""
+    with _product(folder, GivenServer(database, POSTGRES_SETTING), redis_server) as product:
+        yield product
+
+
+def _product(folder: Path, database: Server, redis_server: Callable[..., RedisServer]) -> Product:
+    stack = LocalStack(redis_server(), redis_server(), database)
     changes = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_WRITER_ANSWER_S": "2"}
     installation = new_installation(chosen_ports(read_manifest()))
-    with (
-        Post(folder).held(),
-        make_product(folder, installation, stack, changes=changes) as product,
-    ):
-        yield product
+    return make_product(folder, installation, stack, changes=changes)
 
 
 def _status(*arguments: str) -> Result:
@@ -130,6 +134,25 @@ def test_an_outage_of_the_primary_is_named_first_and_what_waits_is_shown(up: Pro
     up.stack.primary.start()
     _wait_until_well()
     _wait_for(lambda: _read()["places"][0]["spool"]["batches"] == 0)
+
+
+def test_a_database_that_hangs_or_is_gone_is_named_before_the_services_that_need_it(
+    folder: Path, postgres_server: PostgresServer, redis_server: Callable[..., RedisServer]
+) -> None:
+    with _product(folder, postgres_server, redis_server) as up:
+        _wait_until_well()
+        postgres_server.pause()
+        assert "does not answer" in _find("database")["says"]
+        postgres_server.resume()
+        _wait_until_well()
+        postgres_server.kill()
+        for service in ("writer", "api"):
+            _find(service)
+        first = _read()["places"][0]["findings"][0]
+        assert (first["about"], first["next"].split(" ")[0]) == ("database", "pg_isready")
+        postgres_server.start()
+        _wait_until_well()
+        assert up.services["writer"].is_ready()
 
 
 def test_a_weaker_promise_is_a_fault_with_its_remedy(up: Product) -> None:

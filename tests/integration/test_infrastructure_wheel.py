@@ -142,6 +142,28 @@ def test_an_edge_alone_is_asked_for_its_status(
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("help", "Running it:"),
+        ("settings spool_url", "local append-only Redis"),
+        ("settings --markdown", "## Edge and drain"),
+        ("ip explain --peer 10.0.0.1 --trusted 10.0.0.0/8", "The client is 10.0.0.1."),
+        ("completion bash", "_millrace_completion"),
+    ],
+)
+def test_an_operators_verbs_work_on_an_edge_alone(edge_python: Path, words: str, said: str) -> None:
+    ran = subprocess.run(
+        [edge_python.with_name("millrace"), *words.split(" ")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert said in ran.stdout
+
+
 def test_a_core_verb_on_an_edge_says_what_to_install(edge_python: Path) -> None:
     ran = subprocess.run(
         [edge_python.with_name("millrace"), "migrate"],
