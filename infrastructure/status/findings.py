@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edge.promise import remedy
+from edge.promise import Weakness, names, remedy
 from infrastructure.manifest import Manifest
 from infrastructure.status.asking import DOWN, HUNG, READY
 from infrastructure.status.core import EdgeSeen
@@ -124,8 +124,7 @@ def _told_by(service: ServiceState, place: Place) -> Iterator[Finding]:
         yield Finding("edge", says, place.look("drain"))
     for server, weak in told.get("weaker_promises", {}).items():
         for name in weak:
-            says = f"The {server} promises less than an fsync of each write: {name}."
-            yield Finding(server, says, remedy(name) or _sql_remedy(name))
+            yield _weak(server, name)
     for server in ("primary", "spool"):
         for fault in told.get(f"{server}_stream", []):
             says = f"The stream of the {server} is not whole: {fault}."
@@ -133,6 +132,14 @@ def _told_by(service: ServiceState, place: Place) -> Iterator[Finding]:
     for edge, faults in told.get("streams", {}).items():
         for fault in faults:
             yield Finding("primary", f"{fault}.", place.verb(f"ledger --edge {edge}"))
+
+
+def _weak(server: str, name: str) -> Finding:
+    step = remedy(name) or _sql_remedy(name)
+    if name in names(Weakness.SLOW):
+        says = f"The {server} proves each write, and takes long for it ({name})."
+        return Finding(server, says, step, is_fault=False)
+    return Finding(server, f"The {server} promises less than an fsync of each write: {name}.", step)
 
 
 def _sql_remedy(name: str) -> str:

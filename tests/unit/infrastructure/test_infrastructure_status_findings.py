@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.promise import Weakness, names
 from infrastructure.manifest import read_manifest
 from infrastructure.status.findings import Finding, find
 from infrastructure.status.place import Place
@@ -65,6 +66,12 @@ def test_what_two_services_say_of_one_server_is_said_once() -> None:
     assert found.next == "CONFIG SET appendfsync always"
     database = _service("writer", "not ready", weaker_promises={"database": ["fsync off"]})
     assert "ALTER SYSTEM SET fsync = on" in _find(services=[database])[-1].next
+
+
+def test_a_redis_that_proves_its_writes_slowly_is_no_fault() -> None:
+    slow: dict[str, Any] = {"weaker_promises": {"spool": names(Weakness.SLOW)}}
+    [found] = _find(services=[_service("edge", **slow)])
+    assert (found.next, found.is_fault) == ("CONFIG SET appendfsync always", False)
 
 
 @pytest.mark.parametrize(
