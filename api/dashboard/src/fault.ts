@@ -8,6 +8,7 @@ const byCode: Record<string, string> = {
   rate_limited: texts.faults.rateLimited,
   unknown_site: texts.faults.unknownSite,
   not_found: texts.faults.unknownSite,
+  query_timeout: texts.panels.slow,
 };
 
 /** What to tell the reader. */
