@@ -13,6 +13,11 @@ export interface Asked<T> {
   again(): void;
 }
 
+let refreshes = $state(0);
+
+/** Ask whatever is on the page anew, keeping its answers until then. */
+export const refresh = (): void => void (refreshes += 1);
+
 /** While the component is being made. The question before is given up; null asks nothing. */
 export const ask = (question: () => Question | null): Asked<Answer> =>
   follow(question, (body, signal) => askNumbers<Answer>(body, signal));
@@ -26,7 +31,7 @@ export function follow<Q, T>(
   // As text, so that an equal question is not asked again.
   const text = $derived(JSON.stringify(question()));
   $effect(() => {
-    void asked.tries;
+    void [asked.tries, refreshes];
     const body = JSON.parse(text) as Q | null;
     const giveUp = new AbortController();
     asked.begin(body === null ? null : request(body, giveUp.signal), giveUp.signal);

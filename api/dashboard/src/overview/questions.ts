@@ -1,6 +1,6 @@
 /** What a view asks: bodies of POST /api/v2/query. */
 
-import { type Span, spanBefore, startOfDay } from "./period";
+import { type Span, startOfDay } from "./period";
 import type { OverviewState } from "./state.svelte";
 import { type Dimension, type Filter, METRICS, type Metric } from "./view";
 
@@ -70,10 +70,10 @@ export const figuresQuestion = (overview: OverviewState): Question => ({
   metrics: [...METRICS],
 });
 
-/** The period before; null where there is none, or it is not wanted. While the period runs, up to
-    the same moment, so that half a day is not held against a whole one. */
+/** While the period runs, the one before up to the same moment, so that half a day is not held
+    against a whole one. */
 export function figuresBeforeQuestion(overview: OverviewState): Question | null {
-  const before = beforeOf(overview);
+  const { before } = overview;
   return before && { ...figuresQuestion(overview), date_range: rangeBefore(overview, before) };
 }
 
@@ -86,7 +86,7 @@ export const seriesQuestion = (overview: OverviewState, metric: Metric): Questio
 
 /** Whole days, since the line goes on where the period has not got to yet. */
 export function seriesBeforeQuestion(overview: OverviewState, metric: Metric): Question | null {
-  const before = beforeOf(overview);
+  const { before } = overview;
   return before && { ...seriesQuestion(overview, metric), date_range: days(before) };
 }
 
@@ -96,12 +96,13 @@ const base = (overview: OverviewState): Omit<Question, "metrics"> => ({
   filters: overview.view.filters.map(written),
 });
 
-const written = ({ operator, dimension, values }: Filter): ApiFilter => [operator, dimension, values];
+/** What contains a text does so whatever its case. */
+const written = ({ operator, dimension, values }: Filter): ApiFilter =>
+  operator.startsWith("contains")
+    ? [operator, dimension, values, { case_sensitive: false }]
+    : [operator, dimension, values];
 
 const days = ({ first, last }: Span): [string, string] => [first.toString(), last.toString()];
-
-const beforeOf = ({ span, view }: OverviewState): Span | null =>
-  span && view.comparison === "previous" ? spanBefore(span) : null;
 
 function rangeBefore({ span, zone, now }: OverviewState, before: Span): Range {
   if (!span?.running) return days(before);

@@ -3,7 +3,7 @@
 
 import { overviewPath, route } from "../route.svelte";
 import { readView, type Understood, writeView } from "./address";
-import { dayAt, daysIn, intervalsOf, type Span, spanOf, usualInterval } from "./period";
+import { dayAt, daysIn, intervalsOf, type Span, spanBefore, spanOf, usualInterval } from "./period";
 import { DEFAULT_VIEW, type Filter, type Interval, type Operator, type View } from "./view";
 
 const OPPOSITE: Record<Operator, Operator> = {
@@ -25,6 +25,10 @@ export class OverviewState {
   readonly #today = $derived.by(() => dayAt(this.now, this.zone));
   /** Null for all there is. */
   readonly span: Span | null = $derived(spanOf(this.view.period, this.#today));
+  /** What it is compared with; null where there is none, or it is not wanted. */
+  readonly before: Span | null = $derived(
+    this.span && this.view.comparison === "previous" ? spanBefore(this.span) : null,
+  );
   readonly days: number | null = $derived(this.span && daysIn(this.span));
   readonly intervals: Interval[] = $derived(intervalsOf(this.days));
   /** The chosen one where it fits the period, else the usual one. */

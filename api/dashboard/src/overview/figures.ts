@@ -1,0 +1,40 @@
+/** How each figure is written, and what changed since the period before. */
+
+import {
+  formatCount,
+  formatDuration,
+  formatPercent,
+  formatPerVisit,
+} from "../format";
+import { texts } from "../texts";
+import type { Metric } from "./view";
+
+const WRITTEN: Record<Metric, (value: number) => string> = {
+  visitors: formatCount,
+  visits: formatCount,
+  pageviews: formatCount,
+  views_per_visit: formatPerVisit,
+  bounce_rate: (value) => formatPercent(value / 100),
+  visit_duration: formatDuration,
+};
+
+export const formatFigure = (metric: Metric, value: number): string => WRITTEN[metric](value);
+
+/** `isBetter`: null where nothing changed. */
+export interface Change {
+  said: string;
+  grew: boolean;
+  isBetter: boolean | null;
+}
+
+export function changeOf(metric: Metric, value: number, before: number): Change {
+  const { figures } = texts.overview;
+  const grew = value > before;
+  if (value === before) return { said: figures.same, grew, isBetter: null };
+  const isBetter = grew !== (metric === "bounce_rate");
+  if (metric !== "bounce_rate" && before === 0) return { said: figures.fresh, grew, isBetter };
+  const size = Math.abs(value - before);
+  const change =
+    metric === "bounce_rate" ? figures.points(formatCount(size)) : formatPercent(size / before);
+  return { said: grew ? figures.more(change) : figures.less(change), grew, isBetter };
+}
