@@ -150,6 +150,21 @@ def test_a_site_without_events_says_what_to_put_into_its_pages(
     assert watched.complaints == []
 
 
+def test_a_quiet_site_with_a_past_is_not_taken_for_a_new_one(
+    watched: WatchedSite, page: Page
+) -> None:
+    watched.services["realtime"].stop()
+    watched.store.put(event(7_200))
+    # A gateway that begins now knows of nothing but the last half hour.
+    watched.services["realtime"].start()
+    watched.services["realtime"].wait_until_ready()
+    page.reload()
+    expect(page.get_by_role("region", name="Quiet just now")).to_be_visible()
+    expect(page.get_by_text("Waiting for the first event")).to_have_count(0)
+    page.get_by_role("link", name="Earlier numbers").click()
+    expect(page).to_have_url(f"{watched.url}/sites/{SITE}")
+
+
 def test_a_site_that_only_bots_visited_says_so(watched: WatchedSite, page: Page) -> None:
     watched.store.put(event(bot="curl"), event(bot="Googlebot"))
     expect(page.get_by_role("log")).to_contain_text("Only bots so far")

@@ -315,19 +315,12 @@ export const texts = {
   unreachable:
     "The live connection cannot be made, so nothing new arrives here. On the server, millrace status shows whether the realtime gateway runs, and MILLRACE_LIVE_URL must be an address that this browser can reach. This page keeps trying.",
 
-  empty: {
-    title: "Waiting for the first event",
+  quiet: {
+    title: "Quiet just now",
     lead: (site: string) =>
-      `Nothing has come from ${site} in the last half hour. If it is new, put this line into the head of every page:`,
-    copy: "Copy",
-    copied: "Copied",
-    next: "Then open one of its pages in a browser: it shows up here within a second, without loading anew.",
-    hints: "Nothing comes? Three usual reasons",
-    reasons: [
-      "A content blocker in your own browser stops the script: try a private window without one.",
-      "Your browser asks not to be tracked (Do Not Track or Global Privacy Control), which Millrace respects.",
-      "The page stands on another domain than the site's own and its subdomains: allow it in the site's settings.",
-    ],
+      `Nothing has come from ${site} in the last half hour. What comes shows up here within a second, without loading anew.`,
+    overview: "Earlier numbers",
+    setup: "Snippet, and what is refused",
   },
 
   onboarding,
