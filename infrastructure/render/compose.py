@@ -92,7 +92,7 @@ def core(manifest: Manifest) -> str:
 
 _UNTRIED = (
     "",
-    "Untried: rendered and checked for form, but not yet run with a Docker daemon.",
+    "Untried with a Docker daemon; Docker Compose 2.26 reads it without complaint (`config`).",
 )
 _HOST_NETWORK = (
     "",
