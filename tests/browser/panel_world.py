@@ -1,16 +1,24 @@
-"""Events with any value in any dimension, written as the writer writes them."""
+"""Events with any value in any dimension, written as the writer writes them, and a page whole."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import psycopg
+from playwright.sync_api import Page
 from psycopg import sql
 
 from tests.integration.live_world import SITE, Store
 
 OVERVIEW = f"/sites/{SITE}"
+DRAWN_WITHIN_S = 20.0
+
+BESIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth)
+    .map((one) => `${one.tagName} ${one.className} ${one.textContent}`.slice(0, 90))"""
 
 COLUMNS = {
     "event:page": "page",
@@ -74,3 +82,12 @@ def _insert(db: psycopg.Connection[Any], row: Mapping[str, Any]) -> None:
         sql.SQL(", ").join(map(sql.Placeholder, names)),
     )
     db.execute(statement, row)
+
+
+def assert_whole(page: Page) -> None:
+    """Nothing was made of the text, and nothing of the page, once drawn, is beside its window."""
+    assert page.locator("img").count() == 0
+    deadline = time.monotonic() + DRAWN_WITHIN_S
+    while wide := page.evaluate(BESIDE):
+        assert time.monotonic() < deadline, wide
+        page.wait_for_timeout(50)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.browser.panel_world import COLUMNS, OVERVIEW, days_ago, put, view
+from tests.browser.panel_world import COLUMNS, OVERVIEW, assert_whole, days_ago, put, view
 from tests.browser.watched_site import WatchedSite, keep_picture, watched_site
 from tests.integration.live_world import SITE
 
@@ -287,6 +287,8 @@ def test_a_hostile_text_in_every_dimension_is_shown_as_text(
         narrow_by_dialog(page, dimension)
         expect(pills(page).locator("bdi")).to_have_text(HOSTILE[0])
         assert filters(page)[-1] == f"is,{dimension},{HOSTILE[0]}"
+        for name in ("Pages", "Sources", "Events"):
+            expect(rows(panel(page, name))).to_have_count(1)
         assert_whole(page)
         page.get_by_role("button", name=re.compile("^Take away: ")).click()
     assert watched.complaints == []
@@ -300,12 +302,6 @@ def narrow_by_dialog(page: Page, dimension: str) -> None:
     dialog.get_by_label(MARKUP).check()
     assert_whole(page)
     dialog.get_by_role("button", name="Apply").click()
-
-
-def assert_whole(page: Page) -> None:
-    """Nothing was made of the text, and the page is no wider than its window."""
-    assert page.locator("img").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -417,8 +413,9 @@ def test_a_panel_that_fails_leaves_the_others_and_can_be_asked_again(
     expect(row(panel(page, "Events"), "signup")).to_be_visible()
     keep_picture(page, "panel-fault")
     page.unroute("**/api/v2/query")
-    sources.get_by_role("button", name="Try again").click()
+    sources.get_by_role("button", name="Try again").press("Enter")
     expect(row(sources, "Google")).to_be_visible()
+    expect(sources.get_by_role("tabpanel")).to_be_focused()
 
 
 def test_an_empty_panel_says_what_to_do(watched: WatchedSite, chromium: Browser) -> None:
