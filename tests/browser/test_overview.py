@@ -156,6 +156,8 @@ def test_a_day_that_runs_is_compared_up_to_the_same_time(
     page.get_by_role("button", name="Choose a longer period").click()
     expect(value(page, "visitors")).to_have_text("2")
     assert state(page)["period"] == ["all"]
+    # All there is of so young a site is cut into hours.
+    expect(cut_by(page)).to_have_value("hour")
 
 
 def test_the_address_holds_the_whole_view_over_a_reload_and_back_undoes_each_step(
@@ -171,6 +173,8 @@ def test_the_address_holds_the_whole_view_over_a_reload_and_back_undoes_each_ste
     cut_by(page).select_option("week")
     page.get_by_label("Compare with the period before").click()
     expect(page.get_by_text("before:")).to_have_count(0)
+    chart = page.get_by_role("region", name="Visitors over time")
+    expect(chart).to_contain_text("daily visitors, added up")
     figure(page, "pageviews").get_by_role("button").click()
     expect(page.get_by_role("heading", name="Pageviews over time")).to_be_visible()
     held = {
@@ -432,6 +436,10 @@ def test_it_fits_a_phone_in_the_dark(watched: WatchedSite, chromium: Browser) ->
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     keep_picture(page, "overview-phone")
     page.keyboard.press("Escape")
+    page.get_by_role("button", name="can still change").focus()
+    expect(page.get_by_role("tooltip").filter(has_text="offline")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keep_picture(page, "overview-phone-why")
     # Numbers go by the reader's language.
     expect(value(page, "views_per_visit")).to_have_text(re.compile(r"^\d,\d+$|^\d$"))
     phone.close()

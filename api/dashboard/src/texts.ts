@@ -105,6 +105,7 @@ export const texts = {
     },
     open: {
       key: "can still change",
+      unknown: "Which part can still change is not known at the moment.",
       late: (day: string) =>
         `A browser that was offline sends what it has kept for up to 24 hours. Nothing up to ${day} can change any more.`,
     },

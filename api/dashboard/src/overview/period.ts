@@ -71,9 +71,8 @@ export function spanBefore({ first, last }: Span): Span {
 /** Drawn apart, more are no picture. */
 const MOST_DAYS = 1_830;
 
-/** What a span of so many days may be cut into, the finest first. Null: of unknown length. */
-export function intervalsOf(days: number | null): Interval[] {
-  if (days === null) return ["day", "week", "month"];
+/** What a span of so many days may be cut into, the finest first. */
+export function intervalsOf(days: number): Interval[] {
   const fits: [Interval, boolean][] = [
     ["hour", days <= 14],
     ["day", days > 1 && days <= MOST_DAYS],
@@ -84,8 +83,7 @@ export function intervalsOf(days: number | null): Interval[] {
 }
 
 /** What is drawn unless the reader chooses: some ten to a hundred points. */
-export function usualInterval(days: number | null): Interval {
-  if (days === null) return "month";
+export function usualInterval(days: number): Interval {
   if (days <= 2) return "hour";
   return days <= 92 ? "day" : days <= 366 ? "week" : "month";
 }

@@ -23,13 +23,18 @@ export class OverviewState {
   readonly #understood: Understood = $derived(readView(this.#search()));
   readonly view: View = $derived(this.#understood.view);
   readonly #today = $derived.by(() => dayAt(this.now, this.zone));
+  readonly #everything = $derived.by(() => ({
+    first: dayAt(Math.min(this.#since, this.now), this.zone),
+    last: this.#today,
+  }));
   /** Null for all there is. */
   readonly span: Span | null = $derived(spanOf(this.view.period, this.#today));
   /** What it is compared with; null where there is none, or it is not wanted. */
   readonly before: Span | null = $derived(
     this.span && this.view.comparison === "previous" ? spanBefore(this.span) : null,
   );
-  readonly days: number | null = $derived(this.span && daysIn(this.span));
+  /** Of all there is, as many as there are since the site's first event. */
+  readonly days: number = $derived.by(() => daysIn(this.span ?? this.#everything));
   readonly intervals: Interval[] = $derived(intervalsOf(this.days));
   /** The chosen one where it fits the period, else the usual one. */
   readonly interval: Interval = $derived(
@@ -42,9 +47,13 @@ export class OverviewState {
       : this.#understood.ignored,
   );
 
-  constructor(site: string, zone: string) {
+  readonly #since: number;
+
+  /** `since`: epoch ms of the site's first event. */
+  constructor(site: string, zone: string, since: number) {
     this.site = site;
     this.zone = zone;
+    this.#since = since;
   }
 
   change(part: Partial<View>): void {
@@ -78,7 +87,7 @@ export class OverviewState {
   /** Without an interval that its period does not have. */
   #fitting(view: View): View {
     const span = spanOf(view.period, this.#today);
-    const fits = view.interval && intervalsOf(span && daysIn(span)).includes(view.interval);
+    const fits = view.interval && intervalsOf(daysIn(span ?? this.#everything)).includes(view.interval);
     return fits ? view : { ...view, interval: null };
   }
 
