@@ -152,6 +152,8 @@ def test_a_day_that_runs_is_compared_up_to_the_same_time(
     expect(value(page, "visitors")).to_have_text("0")
     if late < today():
         expect(figure(page, "visitors")).to_contain_text("before: 1")
+    # Of no visits there is no rate to compare.
+    expect(figure(page, "bounce_rate")).not_to_contain_text("before:")
     expect(page.get_by_text("Nothing was counted in this period.")).to_be_visible()
     page.get_by_role("button", name="Choose a longer period").click()
     expect(value(page, "visitors")).to_have_text("2")
@@ -308,6 +310,23 @@ def test_what_can_still_change_is_hatched_and_says_why(
     expect(value(page, "visits")).not_to_contain_text("Loading")
     expect(page.locator("g.open")).to_have_count(0)
     expect(key).to_have_count(0)
+
+
+def test_an_edge_that_was_written_off_is_named_below_the_days_it_may_lack_in(
+    watched: WatchedSite, context: BrowserContext
+) -> None:
+    put_days(watched, 20)
+    execute(
+        watched,
+        "INSERT INTO edge (edge, added_at, last_heard)"
+        " VALUES ('oslo', now() - interval '30 days', now() - interval '9 days')",
+    )
+    page = open_overview(watched, context)
+    expect(page.get_by_role("note")).to_contain_text("Edge oslo has been silent since")
+    page.goto(f"{watched.url}/sites/{SITE}?from={day(19)}&to={day(15)}")
+    expect(value(page, "visits")).not_to_contain_text("Loading")
+    expect(page.locator(".frame path.line")).to_be_visible()
+    expect(page.get_by_role("note")).to_have_count(0)
 
 
 def test_keys_alone_reach_everything(watched: WatchedSite, context: BrowserContext) -> None:

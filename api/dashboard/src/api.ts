@@ -83,6 +83,8 @@ export interface Completeness {
     in_flight_batches: number;
     lost_batches: number;
   }[];
+  /** What lacks for ever, of which days of the site. */
+  accepted_losses: { edge: string; events: number; first_day: string; last_day: string }[];
 }
 
 /** Up to when a site's numbers are final. */

@@ -105,6 +105,8 @@ export const texts = {
     },
     open: {
       key: "can still change",
+      lost: (edge: string, events: string, days: string) =>
+        `Edge ${edge} had acknowledged ${events} events that are lost for ever: ${days} may lack some of them.`,
       unknown: "Which part can still change is not known at the moment.",
       late: (day: string) =>
         `A browser that was offline sends what it has kept for up to 24 hours. Nothing up to ${day} can change any more.`,

@@ -27,13 +27,19 @@ export interface Change {
   isBetter: boolean | null;
 }
 
+/** What one visit has on average says nothing where there is none. */
+const RATES: readonly Metric[] = ["views_per_visit", "bounce_rate", "visit_duration"];
+
+export const isComparable = (metric: Metric, visits: number, visitsBefore: number): boolean =>
+  !RATES.includes(metric) || (visits > 0 && visitsBefore > 0);
+
 export function changeOf(metric: Metric, value: number, before: number): Change {
   const { figures } = texts.overview;
   const grew = value > before;
   if (value === before) return { said: figures.same, grew, isBetter: null };
   const isBetter = grew !== (metric === "bounce_rate");
-  if (metric !== "bounce_rate" && before === 0) return { said: figures.fresh, grew, isBetter };
   const size = Math.abs(value - before);
+  if (metric !== "bounce_rate" && before === 0) return { said: figures.fresh, grew, isBetter };
   const change =
     metric === "bounce_rate" ? figures.points(formatCount(size)) : formatPercent(size / before);
   return { said: grew ? figures.more(change) : figures.less(change), grew, isBetter };

@@ -3,11 +3,12 @@
 import { parseDate } from "@internationalized/date";
 
 import type { Completeness } from "../api";
-import { formatDay } from "../format";
+import { formatCount, formatDay, formatDays, formatMoment } from "../format";
 import type { EdgeState } from "../live/frames";
 import { openPart } from "../live/open";
 import { texts } from "../texts";
 import { bucketAt, bucketOf } from "./buckets";
+import type { Span } from "./period";
 import type { Interval } from "./view";
 
 /** Names of buckets: from `held` on an edge may hold something back; from `late` on a browser that
@@ -56,3 +57,24 @@ function stateOf(edge: Completeness["edges"][number], now: number): EdgeState {
     ...(behind && { behind_since: final }),
   };
 }
+
+/** What lacks in a span of days though it is not hatched: null for all there is. */
+export function lacking({ edges, accepted_losses }: Completeness, span: Span | null): string[] {
+  const { writtenOff } = texts;
+  const away = edges
+    .filter(({ state, final_until }) => state === "written_off" && touches(span, final_until))
+    .map(({ edge, silent_since }) => {
+      const since = Date.parse(silent_since ?? "");
+      return writtenOff(edge, formatMoment(since), formatMoment(since + WRITTEN_OFF_AFTER_MS));
+    });
+  const lost = accepted_losses
+    .filter(({ first_day, last_day }) => touches(span, first_day, last_day))
+    .map(({ edge, events, first_day, last_day }) =>
+      texts.overview.open.lost(edge, formatCount(events), formatDays(first_day, last_day)),
+    );
+  return [...away, ...lost];
+}
+
+/** Whether a span holds some of what lies between two days; without an end, of all that follows. */
+const touches = (span: Span | null, from: string, to = "9999"): boolean =>
+  span === null || (from.slice(0, 10) <= span.last.toString() && to >= span.first.toString());
