@@ -18,6 +18,7 @@ _POSTGRES_VARIABLES = {
     "--builtin-locale=C.UTF-8",
     "TIMESCALEDB_TELEMETRY": "off",
 }
+_LEFT_TO_THE_DRAIN = "0"
 _OPTIONAL = "${REDIS_PASSWORD:-millrace}"
 _ASK_OFTEN = {"interval": "2s", "timeout": "5s", "retries": 30}
 
@@ -57,7 +58,7 @@ def edge(manifest: Manifest) -> str:
         *_UNTRIED,
         *_HOST_NETWORK,
     )
-    spool = _redis("${SPOOL_PASSWORD:?}", "127.0.0.1:6380:6379", "spool", "3gb")
+    spool = _redis("${SPOOL_PASSWORD:?}", "127.0.0.1:6380:6379", "spool", _LEFT_TO_THE_DRAIN)
     services = {"spool": spool, **_services(manifest, "edge", {"spool": _healthy()})}
     return head + _yaml("millrace-edge", services, ["spool", "edge"])
 
