@@ -20,7 +20,7 @@ def build_front_ends() -> None:
 def check_front_ends() -> None:
     """Types, and whatever else a front end's own `npm run check` looks at."""
     for folder in FRONT_ENDS:
-        _install(folder)
+        fetch_packages(folder)
         find_node().run(f"Checking {_name(folder)}", ["run", "check"], folder)
 
 
@@ -42,14 +42,14 @@ def _put_built(folder: Path) -> None:
 
 
 def _make(folder: Path, made: Path) -> None:
-    _install(folder)
+    fetch_packages(folder)
     shutil.rmtree(folder / "dist", ignore_errors=True)
     find_node().run(f"Building {_name(folder)}", ["run", "build"], folder)
     shutil.copytree(folder / "dist", made / "dist")
 
 
-def _install(folder: Path) -> None:
-    """`npm ci`, once a lock file."""
+def fetch_packages(folder: Path) -> None:
+    """Bring `node_modules` up to date: `npm ci`, once a lock file."""
     modules = folder / "node_modules"
     installed = modules / ".installed-from"
     digest = digest_of([folder / "package-lock.json"])
