@@ -4,22 +4,24 @@
 pictures of the docs.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from infrastructure.demo.household import SITE
+from infrastructure.demo.household import OWNER, SITE
 from infrastructure.local.stack import fresh_plan, local_stack
 from tests.browser.axe import faults
-from tests.browser.demo_world import NEW_SITE, DemoWorld, demo_world
+from tests.browser.demo_world import NEW_SITE, PASSWORD, DemoWorld, demo_world
 from tests.browser.watched_site import keep_picture
 
 A_DAY = 300
 WITHIN_MS = 60_000
-WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 360, "height": 760}
+WIDE: ViewportSize = {"width": 1360, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 760}
 
 
 class View(NamedTuple):
@@ -147,3 +149,80 @@ def met(page: Page, view: View, look: str) -> list[str]:
         found.append(f"is called {page.title()!r}")
     page.close()
     return [f"{view.name}: {fault}" for fault in found]
+
+
+def test_numbers_and_countries_are_in_the_reader_s_language(
+    world: DemoWorld, chromium: Browser
+) -> None:
+    context = world.signed_in(chromium, viewport=WIDE, locale="de-DE")
+    page = world.open(context, OVERVIEW)
+    expect(last_panel(page)).to_be_visible()
+    places = page.get_by_role("region", name="Places", exact=True)
+    expect(places).to_contain_text("Vereinigte Staaten")
+    figures = page.get_by_role("region", name="Figures")
+    expect(figures).to_contain_text(re.compile(r"\b\d{1,3}\.\d{3}\b"))
+    expect(figures).not_to_contain_text(re.compile(r"\d,\d{3}\b"))
+    context.close()
+
+
+def test_everything_is_read_by_keyboard_alone(world: DemoWorld, chromium: Browser) -> None:
+    context = chromium.new_context(viewport=WIDE)
+    page = world.open(context, "/")
+    page.set_default_timeout(WITHIN_MS)
+    page.get_by_label("E-mail").wait_for()
+    for name, text in (("E-mail", OWNER), ("Password", PASSWORD)):
+        go_to(page, page.get_by_label(name))
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    site = page.get_by_role("link", name=SITE, exact=True)
+    follow(page, site)
+    expect(last_panel(page)).to_be_visible()
+    follow(page, page.get_by_role("button", name="Period:"))
+    follow(page, page.get_by_role("button", name="Last 7 days"))
+    expect(page).to_have_url(re.compile("period=last-7-days"))
+    row = page.get_by_role("region", name="Pages", exact=True).locator("tbody button").first
+    follow(page, row)
+    expect(page).to_have_url(re.compile("f=is,event:page,"))
+    follow(page, page.get_by_role("button", name="Take away"))
+    expect(page).not_to_have_url(re.compile("f=is"))
+    follow(page, page.get_by_role("link", name="Live"))
+    expect(page.get_by_role("listitem").nth(30)).to_be_attached()
+    bots = page.get_by_role("switch", name="Show bots")
+    go_to(page, bots)
+    page.keyboard.press("Space")
+    expect(bots).to_be_checked()
+    follow(page, page.get_by_role("button", name="Sign out"))
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert world.complaints == []
+    context.close()
+
+
+def follow(page: Page, there: Locator) -> None:
+    go_to(page, there)
+    page.keyboard.press("Enter")
+
+
+def go_to(page: Page, there: Locator) -> None:
+    """By the tabulator, forwards: every element is reached in one round."""
+    there.wait_for()
+    for _ in range(120):
+        if there.evaluate("element => element === document.activeElement"):
+            assert there.evaluate("element => element.matches(':focus-visible')")
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the keyboard does not reach {there}")
+
+
+def test_a_request_to_another_host_could_not_even_begin(
+    world: DemoWorld, chromium: Browser
+) -> None:
+    context = world.signed_in(chromium)
+    page = world.open(context, OVERVIEW)
+    policy = (page.request.get(f"{world.url}{OVERVIEW}")).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    refused = page.evaluate("fetch('https://elsewhere.example/').then(() => false, () => true)")
+    assert refused
+    assert any("Content Security Policy" in line for line in world.complaints)
+    assert page.locator("[style]").count() == 0
+    context.close()
