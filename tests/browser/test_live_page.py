@@ -11,11 +11,15 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
+from tests.browser.long_tasks import WATCH, long_tasks_ms
 from tests.browser.watched_site import WatchedSite, keep_picture, watched_site
 from tests.integration.live_world import SITE, event
 
 SOURCES = ["", "Google", "ChatGPT", "Hacker News", "Newsletter"]
 COUNTRIES = ["CH", "DE", "FR", "JP", "BR", ""]
+BUSY_S = 8
+FROZEN_MS = 500
+"""Beside other tests; `./run bench live_long_tasks` asks for 100, at 1,000 events a second."""
 PAGES = ["/", "/pricing", "/docs/install", "/blog/an-outage-leaves-no-trace", "/shop/cart"]
 
 
@@ -324,21 +328,14 @@ def test_everything_can_be_reached_by_keyboard(watched: WatchedSite, page: Page)
     assert {"Skip to content", "Live", "Sites", "Colours", "Sign out", "Pause", "Events"} <= reached
 
 
-def test_a_thousand_events_a_second_do_not_freeze_the_page(
-    watched: WatchedSite, page: Page
-) -> None:
+def test_a_busy_site_does_not_freeze_the_page(watched: WatchedSite, page: Page) -> None:
     watched.store.put(event(visitor=0))
     expect(page.get_by_test_id("here")).to_have_text("1")
-    page.evaluate(
-        """() => { let last = performance.now(); window.slowest = 0;
-        const step = (now) => { window.slowest = Math.max(window.slowest, now - last);
-          last = now; requestAnimationFrame(step); };
-        requestAnimationFrame(step); }"""
-    )
+    page.evaluate(WATCH)
     started, sent = time.monotonic(), 0
-    while time.monotonic() - started < 4:
+    while time.monotonic() - started < BUSY_S:
         watched.store.put(*[event(visitor=sent + n, page=f"/{n % 40}") for n in range(50)])
         sent += 50
-    expect(page.get_by_test_id("here")).to_have_text(f"{sent:,}", timeout=15_000)
+    expect(page.get_by_test_id("here")).to_have_text(f"{sent:,}", timeout=30_000)
     assert page.get_by_role("log").get_by_role("listitem").count() <= 40
-    print(f"{sent / 4:.0f} events/s, slowest frame {page.evaluate('window.slowest'):.0f} ms")
+    assert max(long_tasks_ms(page), default=0) < FROZEN_MS

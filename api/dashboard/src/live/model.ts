@@ -12,6 +12,8 @@ export interface Entry {
 export interface Picture {
   /** Nothing has come in the whole window, not even a bot. */
   empty: boolean;
+  /** So much comes that movement would tell nothing, and cost the browser every frame. */
+  busy: boolean;
   /** Epoch ms by the server's clock. */
   now: number;
   here: number;
@@ -29,6 +31,8 @@ export interface Picture {
 const FEED_LENGTH = 100;
 const MINUTE_MS = 60_000;
 const MOMENT_MS = 5_000;
+/** Pageviews in a moment. */
+const BUSY = 100;
 
 type Ranking = "pages" | "sources" | "countries";
 const RANKINGS: readonly Ranking[] = ["pages", "sources", "countries"];
@@ -57,12 +61,14 @@ export class Model {
   picture(): Picture {
     const now = Date.now() + this.#behindMs;
     const minutes = this.#minutes.bars(now);
+    const moments = this.#moments.bars(now);
     return {
       empty: !this.#here && !this.#feed.length && minutes.every(({ count }) => !count),
+      busy: moments.slice(-3).some(({ count }) => count >= BUSY),
       now,
       here: this.#here,
       minutes,
-      moments: this.#moments.bars(now),
+      moments,
       pages: entries(this.#rankings.pages),
       sources: entries(this.#rankings.sources),
       countries: entries(this.#rankings.countries),

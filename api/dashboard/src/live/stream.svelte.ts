@@ -1,4 +1,4 @@
-/** A live connection that comes back by itself, drawn at most once per animation frame. */
+/** A live connection that comes back by itself, drawn a few times a second at most. */
 
 import { ApiFault, makeLiveUrl } from "../api";
 import type { Frame } from "./frames";
@@ -9,6 +9,8 @@ export type State = "connecting" | "live" | "waiting" | "ended" | "unknown";
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 const TICK_MS = 1_000;
+/** Between two pictures: frames of a busy site come faster than anyone reads. */
+const APART_MS = 250;
 /** The gateway sends a frame every 5 s at least; a line that is silent for longer is dead, though
     the browser may not know it for minutes: a hung gateway, a black hole, a laptop that slept. */
 const DEAD_AFTER_MS = 15_000;
@@ -32,6 +34,8 @@ export class Stream {
   #model = new Model();
   #socket: WebSocket | null = null;
   #drawing = 0;
+  #waiting = 0;
+  #drawnAt = -Infinity;
   #retry = 0;
   #ticking = 0;
   #waitMs = FIRST_WAIT_MS;
@@ -107,17 +111,22 @@ export class Stream {
   }
 
   #draw(): void {
-    if (this.#drawing || this.#model.last === null) return;
-    this.#drawing = requestAnimationFrame(() => {
-      this.#drawing = 0;
-      this.picture = this.#model.picture();
-    });
+    if (this.#waiting || this.#model.last === null) return;
+    const waitMs = Math.max(0, this.#drawnAt + APART_MS - performance.now());
+    this.#waiting = window.setTimeout(() => {
+      this.#drawing = requestAnimationFrame((at) => {
+        this.#waiting = 0;
+        this.#drawnAt = at;
+        this.picture = this.#model.picture();
+      });
+    }, waitMs);
   }
 
   #stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retry);
     clearInterval(this.#ticking);
+    clearTimeout(this.#waiting);
     cancelAnimationFrame(this.#drawing);
     this.#drop();
   }
