@@ -22,6 +22,10 @@ MODULES = {
     "backlog_restart_s": "backlog_restart",
     "fairness_p99_ratio": "fairness",
     "tracker_core_bytes": "tracker_bytes",
+    "dashboard_script_bytes": "dashboard_bytes",
+    "overview_paint_ms": "overview_paint",
+    "live_long_tasks": "live_long_tasks",
+    "resident_mb": "resident",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""
 
