@@ -37,6 +37,11 @@ def heading(name: str) -> Callable[[Page], Locator]:
     return lambda page: page.get_by_role("heading", name=name).first
 
 
+def snippet(page: Page) -> Locator:
+    expect(page.get_by_role("heading", name="Waiting for the first event")).to_be_visible()
+    return page.get_by_role("group", name="Snippet")
+
+
 def dialog(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
@@ -61,7 +66,7 @@ VIEWS = (
     ),
     View("overview-more", OVERVIEW, dialog, press("More of")),
     View("overview-filter", OVERVIEW, dialog, press("Add filter")),
-    View("overview-new-site", f"/sites/{NEW_SITE}", heading("Waiting for the first event")),
+    View("overview-new-site", f"/sites/{NEW_SITE}", snippet),
     View("live", f"/live?site={SITE}", lambda page: page.get_by_role("listitem").nth(30)),
     View(
         "live-bots",
@@ -69,10 +74,10 @@ VIEWS = (
         lambda page: page.get_by_role("log").get_by_text("Googlebot").first,
         lambda page: page.get_by_role("switch", name="Show bots").check(),
     ),
-    View("live-new-site", f"/live?site={NEW_SITE}", heading("Waiting for the first event")),
+    View("live-new-site", f"/live?site={NEW_SITE}", snippet),
     View("sites", "/", lambda page: page.get_by_role("link", name=NEW_SITE)),
     View("add-site", "/add-site", heading("Add a site")),
-    View("setup", f"/sites/{NEW_SITE}/setup", heading("Waiting for the first event")),
+    View("setup", f"/sites/{NEW_SITE}/setup", snippet),
     View("settings", f"/sites/{SITE}/settings", lambda page: page.get_by_label("Time zone")),
     View("keys", "/keys", lambda page: page.get_by_text("Weekly report")),
     View("edges", "/edges", lambda page: page.get_by_role("listitem").first),
