@@ -20,7 +20,7 @@ const WRITTEN: Record<Metric, (value: number) => string> = {
 
 export const formatFigure = (metric: Metric, value: number): string => WRITTEN[metric](value);
 
-/** `isBetter`: null where nothing changed. */
+/** `isBetter`: null where nothing changed that the figure would show. */
 export interface Change {
   said: string;
   grew: boolean;
@@ -36,10 +36,12 @@ export const isComparable = (metric: Metric, visits: number, visitsBefore: numbe
 export function changeOf(metric: Metric, value: number, before: number): Change {
   const { figures } = texts.overview;
   const grew = value > before;
-  if (value === before) return { said: figures.same, grew, isBetter: null };
+  const same = { said: figures.same, grew, isBetter: null };
+  if (value === before) return same;
   const isBetter = grew !== (metric === "bounce_rate");
   const size = Math.abs(value - before);
   if (metric !== "bounce_rate" && before === 0) return { said: figures.fresh, grew, isBetter };
+  if (metric !== "bounce_rate" && Math.round((100 * size) / before) === 0) return same;
   const change =
     metric === "bounce_rate" ? figures.points(formatCount(size)) : formatPercent(size / before);
   return { said: grew ? figures.more(change) : figures.less(change), grew, isBetter };
