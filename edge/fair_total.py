@@ -45,7 +45,10 @@ class FairTotal(Generic[P]):
     def charge(self, party: P, now: float, events: int) -> None:
         """Take them, into debt if need be; not more debt than is paid back in a burst's time."""
         self._count(party, now, events)
-        self._each.charge(party, now, events)
+        # While there is enough for all, a party's own part binds nobody, and where each address
+        # is a party, remembering them costs a tenth of a beacon's time.
+        if self.is_short(now):
+            self._each.charge(party, now, events)
         self._all.charge(now, events, most_debt_s=2 * BURST_S)
 
     def _count(self, party: P, now: float, events: int) -> None:
