@@ -134,7 +134,7 @@ class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
     drain_batches: Annotated[Positive, _about("batches the drain sends at a time")] = 64
     drain_bytes_per_s: Annotated[
         Positive, _about("most the drain sends, so that live beacons do not wait for it", "bytes/s")
-    ] = 2_000_000
+    ] = 1_200_000
     drain_share: Annotated[
         float, Meta(gt=0, le=1), _about("share of its time the drain may send", "0 to 1")
     ] = 0.5
