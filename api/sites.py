@@ -116,12 +116,23 @@ def check_key(key: str) -> None:
     """Raises Refusal unless beacons can call a site so."""
     if longer(key, MAX_SITE):
         raise Refusal(Code.TOO_LONG, f"`key` is over {MAX_SITE} bytes", field="key")
+    if not key.isascii():
+        raise _bad_key(f"browsers call this domain {_ascii(key)}: write it so")
     if not _KEY.fullmatch(key) or key != key.lower() or not key.isprintable():
-        raise Refusal(
-            Code.BAD_VALUE,
+        raise _bad_key(
             "a site's key is its domain: lower case, without scheme, path or spaces",
-            field="key",
         )
+
+
+def _bad_key(message: str) -> Refusal:
+    return Refusal(Code.BAD_VALUE, message, field="key")
+
+
+def _ascii(key: str) -> str:
+    try:
+        return key.lower().encode("idna").decode("ascii")
+    except UnicodeError:
+        return "otherwise"
 
 
 def check_settings(values: Mapping[str, Any]) -> SiteSettings:
