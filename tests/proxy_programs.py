@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infrastructure.local.apt_sources import read_sources
 from infrastructure.local.cache import cached
 from infrastructure.local.child import Child
-from infrastructure.local.debian import Wanted, unpack
+from infrastructure.local.own_suite import unpack_own
 
-_SKIP = ("libc6", "libc-bin", "locales")
-_STATUS = Path("/var/lib/dpkg/status")
 _READY_WITHIN_S = 60.0
 
 _NGINX = """\
@@ -86,10 +83,7 @@ def _listens(port: int) -> bool:
 
 def _program(package: str, path: str) -> Path:
     def make(temporary: Path, final: Path) -> None:
-        sources = [each for each in read_sources() if "debian" in each.uri]
-        unpack(Wanted(package, [package], sources, _SKIP, _STATUS), temporary)
-        folders = sorted({file.parent for file in temporary.glob("usr/lib/*-linux-*/**/*.so*")})
-        libraries = ":".join(str(final / folder.relative_to(temporary)) for folder in folders)
+        libraries = unpack_own(package, [package], temporary, final)
         start = temporary / "start"
         start.write_text(
             f'#!/bin/sh\nexport LD_LIBRARY_PATH="{libraries}"\nexec {final / path} "$@"\n'

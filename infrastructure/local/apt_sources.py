@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_DEFAULT_MIRROR = "http://deb.debian.org/debian"
-
 
 @dataclass(frozen=True)
 class Source:
@@ -21,12 +19,11 @@ def read_sources(etc: Path = Path("/etc/apt")) -> list[Source]:
     return found + [source for path in stanzas for source in _deb822(path.read_text())]
 
 
-def debian_mirror(sources: Iterable[Source], codename: str) -> str:
-    """The mirror that the machine itself uses for its main suite, else Debian's own."""
-    for source in sources:
-        if source.suite == codename and source.uri.rstrip("/").endswith("debian"):
-            return source.uri
-    return _DEFAULT_MIRROR
+def debian_mirror(sources: Iterable[Source], codename: str) -> str | None:
+    """Where the machine itself gets Debian from, its main suite before any other."""
+    debian = [source for source in sources if source.uri.rstrip("/").endswith("/debian")]
+    main_suite = [source for source in debian if source.suite == codename]
+    return next((source.uri for source in main_suite + debian), None)
 
 
 def _one_line(text: str) -> Iterator[Source]:

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from infrastructure.local.apt_sources import read_sources
 from infrastructure.local.cache import cached
-from infrastructure.local.debian import Wanted, has_debian_tools, unpack
+from infrastructure.local.debian import has_debian_tools
+from infrastructure.local.own_suite import unpack_own
 from infrastructure.problem import Problem
 
 ARGUMENTS = (
@@ -20,9 +20,6 @@ ARGUMENTS = (
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PACKAGES = ("chromium", "fonts-dejavu-core", "fontconfig-config")
-# A second C library beside the machine's own loader would crash.
-_SKIP = ("libc6", "libc-bin", "locales")
-_STATUS = Path("/var/lib/dpkg/status")
 
 _FONTS = """\
 <?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -49,10 +46,7 @@ def chromium_path() -> Path:
 
 
 def _make(temporary: Path, final: Path) -> None:
-    sources = [each for each in read_sources() if "debian" in each.uri]
-    unpack(Wanted("Chromium", _PACKAGES, sources, _SKIP, _STATUS), temporary)
-    folders = sorted({path.parent for path in temporary.glob("usr/lib/*-linux-*/**/*.so*")})
-    libraries = ":".join(str(final / folder.relative_to(temporary)) for folder in folders)
+    libraries = unpack_own("Chromium", _PACKAGES, temporary, final)
     (temporary / "fonts.conf").write_text(_FONTS.format(root=final))
     start = temporary / "chromium"
     start.write_text(_START.format(root=final, libraries=libraries))

@@ -50,12 +50,21 @@ def keyring() -> Path | None:
 def has_debian_tools() -> bool:
     """Whether this machine can fetch Debian packages and check their signatures."""
     tools = all(shutil.which(tool) for tool in ("apt-get", "dpkg-deb"))
-    return tools and keyring() is not None
+    return tools and keyring() is not None and mirror() is not None
+
+
+def mirror() -> str | None:
+    """The one that the machine's own apt uses."""
+    codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    return debian_mirror(read_sources(), codename)
 
 
 def trixie() -> Source:
-    codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    return Source(debian_mirror(read_sources(), codename), "trixie")
+    """Debian 13, at the machine's own mirror; Problem where it has none."""
+    found = mirror()
+    if found is None:
+        raise Problem("This machine's apt names no mirror of Debian (/etc/apt/sources.list.d).")
+    return Source(found, "trixie")
 
 
 def unpack(wanted: Wanted, root: Path) -> None:

@@ -61,8 +61,8 @@ def debian_programs() -> ServerPrograms:
     if not has_debian_tools():
         raise Problem(
             "There is no PostgreSQL 17 with TimescaleDB and no Redis 7.2 here, and this is not a "
-            "Debian with apt and its keyring, and no Docker that answers is here: start the "
-            "servers of infrastructure/compose/servers.yaml and set the addresses it names."
+            "Debian with apt, its keyring and a mirror, and no Docker that answers is here: start "
+            "the servers of infrastructure/compose/servers.yaml and set the addresses it names."
         )
     root = cached("servers-trixie-1", _make)
     return ServerPrograms(
