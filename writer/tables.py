@@ -9,6 +9,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -340,6 +341,13 @@ site_day = Table(
     Column(
         "state", Text, nullable=False, server_default="open", comment="open, archived, file, gone"
     ),
+    Column(
+        "touched",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="the last commit, up to rollup_progress, that changed a row of the day",
+    ),
 )
 
 salt = Table(
@@ -353,6 +361,156 @@ salt = Table(
     Column("created_at", Instant, nullable=False, server_default=NOW),
     Column("last_used_at", Instant, nullable=False, server_default=NOW),
     Column("deleted_at", Instant),
+)
+
+# --- rollups -----------------------------------------------------------------------------------
+
+SUMS = (
+    "visitors",
+    "visits",
+    "pageviews",
+    "events",
+    "views",
+    "bounced",
+    "lasted_ms",
+    "engaged_ms",
+    "engaged_visits",
+    "scroll_pct",
+    "scroll_visits",
+)
+"""What is counted under one key; ``views``, ``bounced`` and ``lasted_ms`` are summed over visits,
+``engaged_ms`` and ``scroll_pct`` (the deepest of each visit) over the visits counted beside."""
+
+
+def _sums() -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False, server_default=text("0")) for name in SUMS]
+
+
+rollup_day = Table(
+    "rollup_day",
+    metadata,
+    Column("site_id", Integer, primary_key=True),
+    Column("dimension", Text, primary_key=True, comment="empty: the site's totals"),
+    Column("day", Date, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True, comment="of the value"),
+    Column("value", Text, nullable=False),
+    *_sums(),
+    comment="by site-local day, dimension and value",
+)
+
+rollup_hour = Table(
+    "rollup_hour",
+    metadata,
+    Column("site_id", Integer, primary_key=True),
+    Column("dimension", Text, primary_key=True, comment="empty: the site's totals"),
+    Column("day", Date, primary_key=True),
+    Column("hour", SmallInteger, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True, comment="of the value"),
+    Column("value", Text, nullable=False),
+    *_sums(),
+    comment="by site-local hour: totals and event names",
+)
+
+rollup_left_out = Table(
+    "rollup_left_out",
+    metadata,
+    Column("site_id", Integer, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("dimension", Text, primary_key=True),
+    comment="dimensions with too many values on a day to be rolled up",
+)
+
+rollup_progress = Table(
+    "rollup_progress",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column(
+        "commit_no",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="the rollups hold for this commit",
+    ),
+    Column("looked_at", Instant, comment="when the stage last looked for more"),
+    CheckConstraint("one", name="one_row"),
+    comment="how far the stage has come",
+)
+
+# --- archive -----------------------------------------------------------------------------------
+
+archive_file = Table(
+    "archive_file",
+    metadata,
+    Column("site_id", Integer, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("commit_no", BigInteger, nullable=False, comment="the file holds for this commit"),
+    Column("version", Integer, nullable=False, comment="of the day's file, from 1"),
+    Column("definition", Integer, nullable=False, comment="of the file's columns"),
+    Column("path", Text, nullable=False, comment="within the archive's folder"),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("written_at", Instant, nullable=False, server_default=text("clock_timestamp()")),
+    Column("verified_at", Instant, comment="when its bytes were last read and agreed"),
+    comment="the current Parquet file of each archived site-day",
+)
+
+# --- what owners save by name ------------------------------------------------------------------
+
+goal = Table(
+    "goal",
+    metadata,
+    Column("goal_id", Integer, Identity(always=True), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("name", Text, nullable=False, comment="as event:goal calls it"),
+    Column("filters", JSONB, nullable=False, comment="an event that matches is one"),
+    Column("created_at", Instant, nullable=False, server_default=NOW),
+    UniqueConstraint("site_id", "name"),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("segment_id", Integer, Identity(always=True), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("filters", JSONB, nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=NOW),
+    UniqueConstraint("site_id", "name"),
+)
+
+exclusion = Table(
+    "exclusion",
+    metadata,
+    Column("exclusion_id", Integer, Identity(always=True), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("filters", JSONB, nullable=False, comment="what matches is in no answer"),
+    Column("created_at", Instant, nullable=False, server_default=NOW),
+    UniqueConstraint("site_id", "name"),
+)
+
+bot_pattern = Table(
+    "bot_pattern",
+    metadata,
+    Column("pattern_id", Integer, Identity(always=True), primary_key=True),
+    Column("site_id", Integer, comment="null: every site of the installation"),
+    Column("name", Text, nullable=False, comment="the rule that its events name"),
+    Column("kind", Text, nullable=False, comment="user_agent or network"),
+    Column("pattern", Text, nullable=False),
+    Column("valid_from", Instant, nullable=False, server_default=NOW),
+    Column("valid_until", Instant, comment="null: in force"),
+    comment="read as of an envelope's received_at, as settings are",
+)
+
+not_counted = Table(
+    "not_counted",
+    metadata,
+    Column("site_id", Integer, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    comment="what edges dropped or refused, by the day on which their counts told it",
 )
 
 # --- who may ask -------------------------------------------------------------------------------
