@@ -159,7 +159,9 @@ def test_an_environment_that_cannot_be_made_says_what_pip_said_last(
     assert "Command" not in str(problem.value)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "node-requirements.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-bench.txt", "node-requirements.txt"]
+)
 def test_a_lock_pins_by_hash_and_names_no_registry(name: str) -> None:
     text = (CHECKOUT / "infrastructure" / name).read_text()
     assert "--hash=sha256:" in text
