@@ -19,6 +19,14 @@ from api.endpoints.description import describe_api
 from api.endpoints.edges import NewEdge, ShownEdges, add_edge, list_edges, retire
 from api.endpoints.keys import MadeKey, NewKey, ShownKeys, add_key, drop_key, list_keys
 from api.endpoints.live import Ticket, TicketFor, make_ticket
+from api.endpoints.metrics import (
+    Pageviews,
+    TopPages,
+    UniqueUsers,
+    show_pageviews,
+    show_top_pages,
+    show_unique_users,
+)
 from api.endpoints.owners import (
     NewOwner,
     NewPassword,
@@ -52,6 +60,7 @@ from api.owners import Checker
 from api.page import DIST, SecurityHeaders, page_routes
 from api.query.wire import Answer, Question
 from api.refusals import HANDLERS
+from api.simple import ASKS
 from api.trace import Trace
 from shared.clock import Clock, system_clock
 from shared.errors import Code
@@ -103,6 +112,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "POST", "/api/v2/query", answer_query, "Ask for numbers", _QUERY, Question, Answer,
         fault=Code.BAD_QUERY,
+    ),
+    Endpoint(
+        "GET", "/v1/metrics/pageviews", show_pageviews, "Pageviews by day", _QUERY,
+        gives=Pageviews, asks=ASKS,
+    ),
+    Endpoint(
+        "GET", "/v1/metrics/unique-users", show_unique_users, "Visitors by day", _QUERY,
+        gives=UniqueUsers, asks=ASKS,
+    ),
+    Endpoint(
+        "GET", "/v1/metrics/top-pages", show_top_pages, "The pages looked at most", _QUERY,
+        gives=TopPages, asks=ASKS,
     ),
     Endpoint(
         "GET", "/api/v2/trace/{receipt}", trace_event, "Where one event is", _QUERY, gives=Trace
