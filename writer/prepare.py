@@ -18,6 +18,7 @@ from writer.days import DayBook
 from writer.decode import Unfit, open_entry, read_drafts
 from writer.draft import Draft, SetAside, When
 from writer.encode import encode
+from writer.enrich.bot import Bots
 from writer.enrich.pipeline import FAILED, enrich, steps
 from writer.enrich.place import Geo
 from writer.quarantine import Damaged
@@ -61,7 +62,8 @@ class Preparer:
         self._answer_s = answer_s
         self._private_keys = private_keys
         self._geo = geo
-        self.pipeline = steps(geo)
+        self._bots = Bots()
+        self.pipeline = steps(geo, self._bots)
         self._clock = clock
         self._rows_keep_days = rows_keep_days
         self._connection: Connection[Any] | None = None
@@ -164,6 +166,7 @@ class Preparer:
             self._book = book
             self._by_id = {site.site_id: site for site in book.sites.values()}
             self._days.hours.forget()
+            self._bots.learn(book.bots)
         self._geo.reload()
 
     def _place(self, drafts: list[Draft]) -> tuple[list[Draft], list[Unfit]]:

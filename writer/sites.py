@@ -2,14 +2,16 @@
 
 import logging
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 from psycopg import Connection
 
+from shared.bots import Pattern
 from shared.sites import TIME_ZONE, SiteSettings
+from writer.enrich.bot import BotPattern
 from writer.zones import ZoneChange, us, zone
 
 log = logging.getLogger("writer")
@@ -45,6 +47,7 @@ class SiteBook(msgspec.Struct, frozen=True):
     order: tuple[int, int] = (0, 0)
     sites: dict[str, Site] = {}
     keys: dict[bytes, ApiKey] = {}
+    bots: tuple[BotPattern, ...] = ()
 
 
 class Setting(NamedTuple):
@@ -58,6 +61,10 @@ class Setting(NamedTuple):
 _ORDER = "SELECT epoch, version FROM snapshot_version"
 _SITES = "SELECT site_id, key FROM site WHERE removed_at IS NULL"
 _SETTINGS = "SELECT site_id, name, valid_from, value FROM site_setting ORDER BY valid_from"
+_BOTS = """
+SELECT site_id, valid_from, valid_until, name, kind, pattern, allows
+FROM bot_pattern ORDER BY pattern_id
+"""
 _KEYS = "SELECT digest, site_id, scopes, revoked_at FROM api_key"
 
 
@@ -77,7 +84,12 @@ def read_sites(connection: Connection[Any], known: SiteBook) -> SiteBook:
             bytes(digest): ApiKey(site_id, frozenset(scopes), revoked and us(revoked))
             for digest, site_id, scopes, revoked in connection.execute(_KEYS)
         }
-        return SiteBook(order, sites, keys)
+        return SiteBook(order, sites, keys, tuple(_read_bots(connection)))
+
+
+def _read_bots(connection: Connection[Any]) -> Iterator[BotPattern]:
+    for site_id, since, until, *pattern in connection.execute(_BOTS):
+        yield BotPattern(site_id, us(since), until and us(until), Pattern(*pattern))
 
 
 def _read_order(connection: Connection[Any]) -> tuple[int, int]:

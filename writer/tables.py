@@ -307,6 +307,13 @@ edge_count = Table(
     Column("outcome", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("events", BigInteger, nullable=False),
+    Column(
+        "noted",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="of these, events that not_counted holds",
+    ),
     comment="what each boot counted, as its heartbeat tells",
 )
 
@@ -498,6 +505,13 @@ bot_pattern = Table(
     Column("name", Text, nullable=False, comment="the rule that its events name"),
     Column("kind", Text, nullable=False, comment="user_agent or network"),
     Column("pattern", Text, nullable=False),
+    Column(
+        "allows",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="what matches is no robot, whatever the packaged list says",
+    ),
     Column("valid_from", Instant, nullable=False, server_default=NOW),
     Column("valid_until", Instant, comment="null: in force"),
     comment="read as of an envelope's received_at, as settings are",

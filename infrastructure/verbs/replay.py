@@ -22,7 +22,7 @@ from infrastructure.replay.import_key import ImportKey, own_key
 from infrastructure.replay.log_file import LogFile
 from infrastructure.replay.run import Replay
 from infrastructure.replay.server_event import Website, website
-from writer.enrich.bot import rule_of
+from shared.bots import packaged_rule_of
 
 DEFAULT_PATH = "/track"
 _PATIENCE_S = 300.0
@@ -71,7 +71,7 @@ def command(
     use_running()
     endpoint = _endpoint(edge or os.environ.get("MILLRACE_EDGE_URL", "http://127.0.0.1:4001"))
     # Looking through the whole list takes long, and a log repeats its user agents.
-    is_bot = lru_cache(20_000)(lambda user_agent: rule_of(user_agent) is not None)
+    is_bot = lru_cache(20_000)(lambda user_agent: packaged_rule_of(user_agent) is not None)
     counting = Counting(whose.host, is_bot, include)
     sys.exit(asyncio.run(_replay(logs, whose, counting, endpoint, key, speed)))
 

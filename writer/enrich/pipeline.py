@@ -9,7 +9,7 @@ from shared.metrics import WRITER_STEP_SECONDS
 from writer.decode import Unfit
 from writer.draft import Draft, Dropped, SetAside
 from writer.enrich.agent import read_agent
-from writer.enrich.bot import mark_bot
+from writer.enrich.bot import Bots
 from writer.enrich.campaign import read_campaign
 from writer.enrich.exclusion import drop_excluded
 from writer.enrich.language import read_language
@@ -52,12 +52,12 @@ class Enriched(NamedTuple):
     unfit: list[Unfit]
 
 
-def steps(geo: Geo) -> tuple[Step, ...]:
+def steps(geo: Geo, bots: Bots) -> tuple[Step, ...]:
     """Every step, in order; a later one may use what an earlier one found."""
     return (
         Step("retention", drop_expired, drops=True),
         Step("exclusion", drop_excluded, drops=True),
-        Step("bot", mark_bot),
+        Step("bot", bots.mark),
         Step("place", geo.locate),
         Step("agent", read_agent),
         Step("page", read_page),

@@ -15,7 +15,7 @@ from tests.tiny_mmdb import write_mmdb
 from tests.writer_world import CHROME, NOON, envelope
 from writer.draft import Agent, Campaign, Draft, Dropped, Page, Place, When
 from writer.enrich.agent import read_agent
-from writer.enrich.bot import mark_bot
+from writer.enrich.bot import Bots
 from writer.enrich.campaign import read_campaign
 from writer.enrich.exclusion import drop_excluded
 from writer.enrich.language import first_language
@@ -116,7 +116,7 @@ def test_a_user_agent_says_browser_system_and_device(
     ],
 )
 def test_a_robot_is_marked_with_the_rule_that_matched(user_agent: str, rule: str | None) -> None:
-    found = after(mark_bot, draft(user_agent=user_agent)).bot
+    found = after(Bots().mark, draft(user_agent=user_agent)).bot
     assert found == rule
 
 
@@ -328,7 +328,7 @@ def test_a_step_that_fails_on_one_event_leaves_its_neighbours_alone(tmp_path: Pa
                 raise ValueError(event.beacon.title)
 
     drafts = [draft(title=title) for title in ("a", "poison", "b")]
-    pipeline = (Step("failing", fail_on_poison), *steps(Geo(tmp_path)))
+    pipeline = (Step("failing", fail_on_poison), *steps(Geo(tmp_path), Bots()))
     done = enrich(drafts, pipeline)
     assert [event.beacon.title for event in done.drafts] == ["a", "b"]
     assert all(event.agent != Agent() for event in done.drafts)
@@ -338,7 +338,7 @@ def test_a_step_that_fails_on_one_event_leaves_its_neighbours_alone(tmp_path: Pa
 
 def test_an_event_stops_at_its_first_drop(tmp_path: Path) -> None:
     settings = SiteSettings(excluded=("203.0.113.0/24",))
-    done = enrich([draft(settings=settings), draft()], steps(Geo(tmp_path)))
+    done = enrich([draft(settings=settings), draft()], steps(Geo(tmp_path), Bots()))
     assert [left.why.reason for left in done.dropped] == ["excluded"]
     assert len(done.drafts) == 1
 

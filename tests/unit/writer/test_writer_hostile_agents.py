@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from shared.bots import packaged_rule_of
 from writer.enrich.agent import describe
-from writer.enrich.bot import rule_of
 
 MOST = 1_024
 """The edge takes no more of the header."""
@@ -37,6 +37,6 @@ PIECES = (
 def test_a_long_user_agent_is_read_in_a_moment(ahead: str, piece: str) -> None:
     hostile = (ahead + piece * MOST)[:MOST]
     began = time.process_time()
-    rule_of(hostile)
+    packaged_rule_of(hostile)
     describe(hostile)
     assert time.process_time() - began < BEARABLE_S

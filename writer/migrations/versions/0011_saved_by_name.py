@@ -51,8 +51,21 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False, comment="the rule that its events name"),
         sa.Column("kind", sa.Text(), nullable=False, comment="user_agent or network"),
         sa.Column("pattern", sa.Text(), nullable=False),
+        sa.Column(
+            "allows",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.text("false"),
+            comment="what matches is no robot, whatever the packaged list says",
+        ),
         sa.Column("valid_from", _INSTANT, nullable=False, server_default=_NOW),
         sa.Column("valid_until", _INSTANT, comment="null: in force"),
         sa.PrimaryKeyConstraint("pattern_id"),
         comment="read as of an envelope's received_at, as settings are",
+    )
+    # What the writers know of sites they read again when this version grows.
+    op.execute(
+        "CREATE TRIGGER count_snapshot_version"
+        " AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON bot_pattern"
+        " FOR EACH STATEMENT EXECUTE FUNCTION count_snapshot_version()"
     )

@@ -19,3 +19,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "day", "reason"),
         comment="what edges dropped or refused, by the day on which their counts told it",
     )
+    op.add_column(
+        "edge_count",
+        sa.Column(
+            "noted",
+            sa.BigInteger(),
+            nullable=False,
+            server_default=sa.text("0"),
+            comment="of these, events that not_counted holds",
+        ),
+    )
+    # On which days they were, nobody knows any more.
+    op.execute("UPDATE edge_count SET noted = events")
