@@ -1,22 +1,24 @@
 """A question answered: as of one settled commit, within the time limit."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import Row as SqlRow
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.query.fold import fold_case
 from api.query.labels import label, time_labels
+from api.query.measures import MEASURES
+from api.query.ordering import cut_by_source, in_order, named
 from api.query.parse import Query, parse
-from api.query.plan import Plan, make_plan
+from api.query.plan import ALL_SOURCES, Part, Source, split
 from api.query.ranges import ALL, ends
-from api.query.rows import TOTAL, select_answer, select_total
-from api.query.scope import Scope, in_touched_days, visible
+from api.query.rows import count_rows
+from api.query.scope import Scope, in_touched_days, span, visible
+from api.query.sums import Counted, Cut, Key, Tally, merge
 from api.query.vocabulary import Kind
 from api.query.wire import Answer, Asked, Meta, Pagination, Question, Row
 from api.sites import Site
@@ -25,22 +27,34 @@ from writer.tables import events, salt
 
 
 async def answer(
-    db: AsyncConnection, found: Site, question: Question, now: datetime, timeout_s: float
+    db: AsyncConnection,
+    found: Site,
+    question: Question,
+    now: datetime,
+    timeout_s: float,
+    allowed: frozenset[Source] = ALL_SOURCES,
 ) -> Answer:
-    """Raises Refusal, also when the time limit passes."""
+    """``allowed``: for tests, which sources may be asked. Raises Refusal, also when the time limit
+    passes."""
     # A table without statistics, new or of a database that has crashed, counts as nearly empty:
     # joining visits in nested loops then took half a minute for five thousand events.
     timeout = func.set_config("statement_timeout", f"{timeout_s * 1000:.0f}", True)
     await db.execute(select(timeout, func.set_config("enable_nestloop", "off", True)))
     try:
-        return await _answer(db, found, question, now)
+        return await _answer(db, found, question, now, allowed)
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.QueryCanceled):
             raise _timed_out(timeout_s) from None
         raise
 
 
-async def _answer(db: AsyncConnection, found: Site, question: Question, now: datetime) -> Answer:
+async def _answer(
+    db: AsyncConnection,
+    found: Site,
+    question: Question,
+    now: datetime,
+    allowed: frozenset[Source],
+) -> Answer:
     commit = int(await db.scalar(select(func.settled())) or 0)
     first_day = None
     if question.date_range == ALL:
@@ -48,12 +62,32 @@ async def _answer(db: AsyncConnection, found: Site, question: Question, now: dat
     query = parse(question, found.zone, now, first_day)
     scope = Scope(found.site_id, commit, query.range)
     query = msgspec.structs.replace(query, filters=await fold_case(db, scope, query.filters))
-    rows, total = await _read_rows(db, scope, query, make_plan(query))
-    results = [_shape(row, query) for row in rows]
-    meta = _meta(found, query, commit, total)
+    tally = _tally(query)
+    parts = split(span(query.range), (), allowed)
+    counted = await _count(db, scope, tally, parts, cut_by_source(query))
+    groups = counted.groups
+    if counted.total is None:
+        counted = Counted(in_order(query, tally, groups), len(groups))
+    results = [_shape(key, named(tally, sums), query) for key, sums in counted.groups.items()]
+    meta = _meta(found, query, commit, parts, counted.total or 0)
     if anew := await _read_salted_anew(db, scope):
         meta = msgspec.structs.replace(meta, salted_anew=anew)
     return Answer(results, meta, _asked(found, question, query))
+
+
+async def _count(
+    db: AsyncConnection, scope: Scope, tally: Tally, parts: Sequence[Part], cut: Cut | None
+) -> Counted:
+    """Uncut where several sources count."""
+    scopes = [msgspec.structs.replace(scope, spans=part.spans) for part in parts]
+    if len(scopes) == 1:
+        return await count_rows(db, scopes[0], tally, cut)
+    return Counted(merge([(await count_rows(db, each, tally, None)).groups for each in scopes]))
+
+
+def _tally(query: Query) -> Tally:
+    sums = dict.fromkeys(name for metric in query.metrics for name in MEASURES[metric].sums)
+    return Tally(query.dimensions, query.filters, tuple(sums))
 
 
 async def _read_first_day(db: AsyncConnection, site_id: int, commit: int) -> date | None:
@@ -64,18 +98,6 @@ async def _read_first_day(db: AsyncConnection, site_id: int, commit: int) -> dat
         .order_by(events.c.ts)
         .limit(1)
     )
-
-
-async def _read_rows(
-    db: AsyncConnection, scope: Scope, query: Query, plan: Plan
-) -> tuple[list[SqlRow[Any]], int]:
-    """Rows, and how many there would be uncut."""
-    rows = list(await db.execute(select_answer(scope, query, plan)))
-    if rows:
-        return rows, rows[0]._mapping[TOTAL]
-    if not (query.offset and query.include.total_rows):
-        return rows, 0
-    return rows, int(await db.scalar(select_total(scope, query, plan)) or 0)
 
 
 async def _read_salted_anew(db: AsyncConnection, scope: Scope) -> list[str]:
@@ -94,22 +116,17 @@ async def _read_salted_anew(db: AsyncConnection, scope: Scope) -> list[str]:
     return [day.isoformat() for day in await db.scalars(asked)]
 
 
-def _shape(row: SqlRow[Any], query: Query) -> Row:
-    values = row._mapping
-    metrics = [_number(name, values[name]) for name in query.metrics]
+def _shape(key: Key, sums: Mapping[str, int], query: Query) -> Row:
+    metrics = [MEASURES[name](sums) for name in query.metrics]
     dimensions = [
-        label(values[f"d{index}"]) if dimension.kind is Kind.TIME else values[f"d{index}"]
-        for index, dimension in enumerate(query.dimensions)
+        label(value) if dimension.kind is Kind.TIME else value
+        for value, dimension in zip(key, query.dimensions, strict=True)
     ]
     return Row(metrics, dimensions)
 
 
-def _number(metric: str, value: int) -> int | float:
-    return value / 100 if metric == "views_per_visit" else value
-
-
-def _meta(found: Site, query: Query, commit: int, total: int) -> Meta:
-    meta = Meta(commit, ["rows"])
+def _meta(found: Site, query: Query, commit: int, parts: Sequence[Part], total: int) -> Meta:
+    meta = Meta(commit, [part.source.value for part in parts])
     if query.include.total_rows:
         meta = msgspec.structs.replace(meta, total_rows=total)
     if query.include.time_labels:

@@ -2,8 +2,8 @@
 
 from sqlalchemy import (
     ARRAY,
-    CTE,
     ColumnElement,
+    FromClause,
     Text,
     and_,
     any_,
@@ -20,7 +20,7 @@ from api.query.filters import AllOf, AnyOf, Filter, Leaf, Not
 from api.query.vocabulary import Kind
 
 
-def holds(tree: Filter, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
+def holds(tree: Filter, own: FromClause, visits: FromClause | None) -> ColumnElement[bool]:
     """Null where a visit is asked about that an event does not have."""
     match tree:
         case AllOf(parts):
@@ -32,7 +32,7 @@ def holds(tree: Filter, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
     return _leaf_holds(tree, own, visits)
 
 
-def _leaf_holds(leaf: Leaf, own: CTE, visits: CTE | None) -> ColumnElement[bool]:
+def _leaf_holds(leaf: Leaf, own: FromClause, visits: FromClause | None) -> ColumnElement[bool]:
     dimension = leaf.dimension
     if dimension.kind is Kind.VISIT and visits is not None:
         column = visits.c[dimension.name]

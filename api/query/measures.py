@@ -1,30 +1,49 @@
-"""Metrics made from sums of integers."""
+"""Metrics made from sums of integers, once, after all sources are merged."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, and_, case, cast, func
-
-
-def measure(grouped: CTE, name: str) -> ColumnElement[Any]:
-    """An integer; views_per_visit in hundredths."""
-    if name in ("visitors", "events", "pageviews", "visits"):
-        return cast(grouped.c[name], BigInteger)
-    numerator, scale, per_visit = _RATIOS[name]
-    return _half_even(grouped.c[numerator] * scale, grouped.c.visits * per_visit)
+Sums = Mapping[str, int]
 
 
-_RATIOS = {
-    "views_per_visit": ("views", 100, 1),
-    "bounce_rate": ("bounced", 100, 1),
-    "visit_duration": ("lasted_ms", 1, 1_000),
-}
-"""(sum over the visits, its factor, factor of the visits): views_per_visit in hundredths."""
+class Measure(NamedTuple):
+    """``sums``: the names of what the metric is made from; without ``make`` it is the first."""
+
+    sums: tuple[str, ...]
+    make: Callable[[Sums], int | float] | None = None
+
+    def __call__(self, sums: Sums) -> int | float:
+        """The metric of one group."""
+        return sums[self.sums[0]] if self.make is None else self.make(sums)
 
 
-def _half_even(numerator: Any, denominator: Any) -> ColumnElement[Any]:
+def half_even(numerator: int, denominator: int) -> int:
     """The ratio of two integers ≥ 0, rounded half to even; 0 where there is nothing."""
-    doubled, twice = 2 * numerator + denominator, 2 * denominator
-    up = func.div(doubled, twice)
-    is_tie = func.mod(doubled, twice) == 0
-    rounded = up - case((and_(is_tie, func.mod(up, 2) == 1), 1), else_=0)
-    return cast(case((denominator == 0, 0), else_=rounded), BigInteger)
+    if denominator == 0:
+        return 0
+    whole, rest = divmod(numerator, denominator)
+    doubled = 2 * rest
+    return whole + (doubled > denominator or (doubled == denominator and whole % 2 == 1))
+
+
+def _bounce_rate(sums: Sums) -> int:
+    return half_even(100 * sums["bounced"], sums["visits"])
+
+
+def _visit_duration(sums: Sums) -> int:
+    return half_even(sums["lasted_ms"], 1_000 * sums["visits"])
+
+
+def _views_per_visit(sums: Sums) -> float:
+    return half_even(100 * sums["views"], sums["visits"]) / 100
+
+
+MEASURES: dict[str, Measure] = {
+    "visitors": Measure(("visitors",)),
+    "visits": Measure(("visits",)),
+    "pageviews": Measure(("pageviews",)),
+    "events": Measure(("events",)),
+    "views_per_visit": Measure(("views", "visits"), _views_per_visit),
+    "bounce_rate": Measure(("bounced", "visits"), _bounce_rate),
+    "visit_duration": Measure(("lasted_ms", "visits"), _visit_duration),
+}

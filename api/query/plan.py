@@ -1,40 +1,128 @@
-"""What an answer needs to be counted from, decided before any SQL is written."""
+"""What an answer is counted from, decided before any SQL is written: which columns of which
+relation, and which site-days from which source."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from enum import StrEnum
 
 import msgspec
 
 from api.query.filters import leaves
-from api.query.parse import Query
-from api.query.vocabulary import METRICS, Kind, Side
+from api.query.ranges import Days
+from api.query.sums import Tally
+from api.query.vocabulary import ENTRY_PAGE, PAGE, Kind
+
+OF_EVENTS = ("visitors", "pageviews", "events")
+"""Sums over chosen events."""
+
+OF_VISITS = ("visits", "views", "bounced", "lasted_ms")
+"""Sums over the visits that hold a chosen event."""
+
+_DAY = timedelta(days=1)
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """``event_metrics`` and ``visit_metrics`` of the query; ``visits``: whether events must be
-    put together to visits at all; ``event_columns``: of each event, beside when and who;
-    ``visit_dimensions``: what must be known of each visit."""
+class Source(StrEnum):
+    """In the order in which they are asked for a site-day."""
 
-    event_metrics: tuple[str, ...]
-    visit_metrics: tuple[str, ...]
+    ROLLUPS = "rollups"
+    ARCHIVE = "archive"
+    ROWS = "rows"
+
+
+ALL_SOURCES = frozenset(Source)
+
+
+class Unanswerable(Exception):
+    """The sources that are allowed cannot answer; of all three, one always can."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Site-days that one source counts, as spans in order without a common day."""
+
+    source: Source
+    spans: tuple[Days, ...]
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """``events`` and ``visits``: whether sums over them are asked for; ``numbered``: whether
+    events must be put together to visits at all; ``event_columns``: of each event, beside when
+    and who; ``visit_dimensions``: what must be known of each visit."""
+
+    events: bool
     visits: bool
+    numbered: bool
     event_columns: frozenset[str]
     visit_dimensions: frozenset[str]
 
 
-def make_plan(query: Query) -> Plan:
-    """The least that answers the query."""
-    used = {*query.dimensions, *(leaf.dimension for leaf in leaves(query.filters))}
+def needs(tally: Tally) -> Needs:
+    """The least that the tally is counted from."""
+    used = {*tally.dimensions, *(leaf.dimension for leaf in leaves(tally.filters))}
     of_visits = {dimension.name for dimension in used if dimension.kind is Kind.VISIT}
-    visit_metrics = _of_side(query, Side.VISITS)
     columns = {dimension.column for dimension in used if dimension.kind is not Kind.TIME}
-    if visit_metrics and "event:page" in {dimension.name for dimension in query.dimensions}:
-        of_visits.add("visit:entry_page")
-    return Plan(
-        _of_side(query, Side.EVENTS),
-        visit_metrics,
-        bool(visit_metrics or of_visits),
+    visits = any(name in OF_VISITS for name in tally.sums)
+    if visits and PAGE in {dimension.name for dimension in tally.dimensions}:
+        of_visits.add(ENTRY_PAGE)
+    return Needs(
+        any(name in OF_EVENTS for name in tally.sums),
+        visits,
+        visits or bool(of_visits),
         frozenset(columns),
         frozenset(of_visits),
     )
 
 
-def _of_side(query: Query, side: Side) -> tuple[str, ...]:
-    return tuple(metric for metric in query.metrics if METRICS[metric] is side)
+def split(
+    span: Days, served: Sequence[tuple[Source, Sequence[Days]]], allowed: frozenset[Source]
+) -> list[Part]:
+    """Each site-day to the first source that serves it; rows serve what is left. Raises
+    Unanswerable where rows are not allowed and something is left."""
+    left: tuple[Days, ...] = (span,)
+    parts = []
+    for source, days in served:
+        if source not in allowed:
+            continue
+        taken = common(left, days)
+        left = without(left, days)
+        if taken:
+            parts.append(Part(source, taken))
+    if left and Source.ROWS not in allowed:
+        raise Unanswerable(left)
+    return [*parts, Part(Source.ROWS, left)] if left else parts
+
+
+def spans_of(days: Iterable[date]) -> tuple[Days, ...]:
+    """Days in any order, put together."""
+    spans: list[Days] = []
+    for day in sorted(set(days)):
+        if spans and spans[-1].last + _DAY == day:
+            spans[-1] = Days(spans[-1].first, day)
+        else:
+            spans.append(Days(day, day))
+    return tuple(spans)
+
+
+def common(one: Iterable[Days], other: Iterable[Days]) -> tuple[Days, ...]:
+    """Days that are in both; each in order."""
+    others = list(other)
+    both = (Days(max(a.first, b.first), min(a.last, b.last)) for a in one for b in others)
+    return tuple(days for days in both if days.first <= days.last)
+
+
+def without(whole: Iterable[Days], taken: Iterable[Days]) -> tuple[Days, ...]:
+    """Days of ``whole`` that are not in ``taken``."""
+    left = list(whole)
+    for gone in taken:
+        left = [piece for days in left for piece in _pieces(days, gone)]
+    return tuple(left)
+
+
+def _pieces(days: Days, gone: Days) -> list[Days]:
+    if gone.last < days.first or days.last < gone.first:
+        return [days]
+    pieces = []
+    if days.first < gone.first:
+        pieces.append(Days(days.first, gone.first - _DAY))
+    if gone.last < days.last:
+        pieces.append(Days(gone.last + _DAY, days.last))
+    return pieces

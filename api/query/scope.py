@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, and_, false, func, or_, select, true
 
 from api.query.ranges import Days, Instants, Range
 from shared.beacon import ENGAGEMENT
@@ -15,11 +15,13 @@ SLACK = timedelta(days=3)
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """``commit``: a settled one."""
+    """``commit``: a settled one. ``spans``: only these days of those that the range touches; None:
+    all of them."""
 
     site_id: int
     commit: int
     range: Range
+    spans: tuple[Days, ...] | None = None
 
 
 def visible(commit: int) -> ColumnElement[bool]:
@@ -32,12 +34,11 @@ def whole_days(scope: Scope) -> ColumnElement[bool]:
     """The events that count, of every site-day that the range touches: visits are measured
     whole, and none goes past its day. The bounds on ``ts`` only spare chunks."""
     column = events.c
-    since, until = _bounds(scope.range)
     return and_(
         column.site_id == scope.site_id,
-        column.ts >= since,
-        column.ts < until,
+        _near(scope.range, column.ts),
         in_touched_days(scope, column.day),
+        _in_spans(scope, column),
         visible(scope.commit),
         column.bot.is_(None),
         column.name != ENGAGEMENT,
@@ -73,6 +74,25 @@ def _outermost_day(pick: Any, site_id: int, wanted: Instants) -> ScalarSelect[da
         )
         .scalar_subquery()
     )
+
+
+def _in_spans(scope: Scope, column: Any) -> ColumnElement[bool]:
+    if scope.spans is None or scope.spans == (scope.range,):
+        return true()
+    near = [and_(_near(s, column.ts), column.day.between(s.first, s.last)) for s in scope.spans]
+    return or_(false(), *near)
+
+
+def _near(wanted: Range, ts: ColumnElement[datetime]) -> ColumnElement[bool]:
+    since, until = _bounds(wanted)
+    return and_(ts >= since, ts < until)
+
+
+def span(wanted: Range) -> Days:
+    """Every day that the range can touch, whatever the site's zone."""
+    if isinstance(wanted, Days):
+        return wanted
+    return Days((wanted.since - SLACK).date(), (wanted.until + SLACK).date())
 
 
 def _bounds(wanted: Range) -> tuple[datetime, datetime]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    FromClause,
     FunctionElement,
     Interval,
     Over,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     select,
 )
 
-from api.query.plan import Plan
+from api.query.plan import Needs
 from api.query.scope import Scope, whole_days
 from api.query.vocabulary import DIMENSIONS, ENTRY_PAGE, EXIT_PAGE
 from shared.beacon import PAGEVIEW
@@ -37,9 +38,9 @@ ALWAYS = ("ts", "event_id", "day", "hour", "visitor", "name")
 """Columns that every count needs."""
 
 
-def select_counted(scope: Scope, plan: Plan) -> CTE:
-    """The events of the touched days, with the columns that the plan needs."""
-    names = {*ALWAYS, *plan.event_columns, *(("interactive", "page") if plan.visits else ())}
+def select_counted(scope: Scope, needed: Needs) -> CTE:
+    """The events of the touched days, with the columns that are needed."""
+    names = {*ALWAYS, *needed.event_columns, *(("interactive", "page") if needed.numbered else ())}
     columns = [events.c[name] for name in sorted(names)]
     return select(*columns).where(whole_days(scope)).cte("counted")
 
@@ -51,7 +52,8 @@ def select_numbered(counted: CTE) -> CTE:
     begins = case((gap <= literal(MAX_GAP, Interval), 0), else_=1)
     marked = select(*counted.c, begins.label("begins")).cte("marked")
     visit_no = _in_order(func.sum(marked.c.begins), marked)
-    return select(*marked.c, visit_no.label("visit_no")).cte("numbered")
+    columns = (column for column in marked.c if column.name != "begins")
+    return select(*columns, visit_no.label("visit_no")).cte("numbered")
 
 
 def _in_order(function: FunctionElement[Any], rows: CTE) -> Over[Any]:
@@ -61,8 +63,8 @@ def _in_order(function: FunctionElement[Any], rows: CTE) -> Over[Any]:
     )
 
 
-def select_visits(numbered: CTE, plan: Plan) -> CTE:
-    """One row a visit: what is measured of it, and the dimensions that the plan needs."""
+def select_visits(numbered: FromClause, needed: Needs) -> CTE:
+    """One row a visit: what is measured of it, and the dimensions that are needed."""
     is_pageview = numbered.c.name == PAGEVIEW
     pageviews = func.count().filter(is_pageview)
     others = func.count().filter(and_(numbered.c.interactive, ~is_pageview))
@@ -73,8 +75,8 @@ def select_visits(numbered: CTE, plan: Plan) -> CTE:
             *key,
             pageviews.label("views"),
             case((and_(pageviews == 1, others == 0), 1), else_=0).label("bounced"),
-            cast(func.floor(extract("epoch", lasted) * 1000), BigInteger).label("lasted_ms"),
-            *(_values(numbered, name).label(name) for name in sorted(plan.visit_dimensions)),
+            _whole_ms(lasted).label("lasted_ms"),
+            *(_values(numbered, name).label(name) for name in sorted(needed.visit_dimensions)),
         )
         .where(numbered.c.visitor.is_not(None))
         .group_by(*key)
@@ -83,7 +85,13 @@ def select_visits(numbered: CTE, plan: Plan) -> CTE:
     return select(*(_first(column) for column in measured.c)).cte("visits")
 
 
-def _values(numbered: CTE, name: str) -> ColumnElement[Any]:
+def _whole_ms(lasted: ColumnElement[timedelta]) -> ColumnElement[Any]:
+    """Whole microseconds first: DuckDB's seconds are floats."""
+    microseconds = func.round(extract("epoch", lasted) * 1_000_000)
+    return cast(func.floor(microseconds / 1_000), BigInteger)
+
+
+def _values(numbered: FromClause, name: str) -> ColumnElement[Any]:
     """The dimension's values in the visit, the one that counts first; null for no pageview."""
     column = numbered.c[DIMENSIONS[name].column]
     ts, event_id = numbered.c.ts, numbered.c.event_id

@@ -1,0 +1,200 @@
+"""The statements that PostgreSQL and DuckDB share: sums over a *numbered* relation.
+
+A numbered relation has a row an event, with ``ts``, ``event_id``, ``day``, ``hour``, ``visitor``,
+``name``, the columns that are needed and, where visits are, ``visit_no``: the number of the event's
+visit within its visitor's day, null for none. Bots are not in it. A relation of visits has a row a
+visit: ``day``, ``visitor``, ``visit_no``, ``views``, ``bounced``, ``lasted_ms`` and each dimension
+that is needed, under its name on the wire.
+
+Events that are in the range and match the filters are *chosen*. Sums over events count them; sums
+over visits count the visits that hold one, measured whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    cast,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
+
+from api.query.buckets import bucket
+from api.query.conditions import holds
+from api.query.plan import OF_EVENTS, OF_VISITS, Needs
+from api.query.ranges import Range
+from api.query.scope import within
+from api.query.sums import Cut, Tally
+from api.query.vocabulary import ENTRY_PAGE, PAGE, Dimension, Kind
+from shared.beacon import PAGEVIEW
+
+TOTAL = "total_rows"
+
+
+class Relations(NamedTuple):
+    """``visits``: one row a visit, where the needs say that they are numbered."""
+
+    numbered: FromClause
+    visits: FromClause | None
+
+
+def select_groups(
+    relations: Relations, wanted: Range, tally: Tally, needed: Needs, cut: Cut | None
+) -> Select[Any]:
+    """Dimensions as ``d0…``, then the tally's sums by name; where it is cut, ordered, with how
+    many rows there are uncut."""
+    grouped = _select_grouped(relations, wanted, tally, needed)
+    return select(grouped) if cut is None else _cut(grouped, tally, cut)
+
+
+def select_total(relations: Relations, wanted: Range, tally: Tally, needed: Needs) -> Select[int]:
+    """How many groups there are, for a page beyond their end."""
+    return select(func.count()).select_from(_select_grouped(relations, wanted, tally, needed))
+
+
+def key(index: int) -> str:
+    """The name of a dimension's column."""
+    return f"d{index}"
+
+
+def _cut(grouped: CTE, tally: Tally, cut: Cut) -> Select[Any]:
+    keys = [_sortable(grouped, index, d) for index, d in enumerate(tally.dimensions)]
+    columns: dict[int | str, ColumnElement[Any]] = dict(enumerate(keys))
+    columns |= {name: grouped.c[name] for name in tally.sums}
+    asked = [columns[by].desc() if down else columns[by].asc() for by, down in cut.order]
+    return (
+        select(grouped, func.count().over().label(TOTAL))
+        .order_by(*asked, *(column.asc() for column in keys))
+        .limit(cut.limit)
+        .offset(cut.offset)
+    )
+
+
+def _sortable(grouped: CTE, index: int, dimension: Dimension) -> ColumnElement[Any]:
+    column = grouped.c[key(index)]
+    return column if dimension.kind is Kind.TIME else column.collate("C")
+
+
+def _select_grouped(relations: Relations, wanted: Range, tally: Tally, needed: Needs) -> CTE:
+    chosen = _select_chosen(relations, wanted, tally)
+    sides = []
+    if needed.events:
+        sides.append(_select_events_side(chosen, tally))
+    if needed.visits:
+        sides.append(_select_visits_side(chosen, tally))
+    return _put_together(sides, tally)
+
+
+def _select_chosen(relations: Relations, wanted: Range, tally: Tally) -> CTE:
+    numbered, visits = relations
+    holding = within(wanted, numbered.c.ts), holds(tally.filters, numbered, visits)
+    if visits is None:
+        return select(numbered).where(*holding).cte("chosen")
+    of_visit = and_(
+        visits.c.day == numbered.c.day,
+        visits.c.visitor == numbered.c.visitor,
+        visits.c.visit_no == numbered.c.visit_no,
+    )
+    measures = [c for c in visits.c if c.name not in ("day", "visitor", "visit_no")]
+    joined = numbered.outerjoin(visits, of_visit)
+    return select(*numbered.c, *measures).select_from(joined).where(*holding).cte("chosen")
+
+
+def _select_events_side(chosen: CTE, tally: Tally) -> CTE:
+    keys = [_value(chosen, d).label(key(i)) for i, d in enumerate(tally.dimensions)]
+    by_visitor = (
+        select(
+            *keys,
+            chosen.c.day,
+            chosen.c.visitor,
+            func.count().label("events"),
+            func.count().filter(chosen.c.name == PAGEVIEW).label("pageviews"),
+        )
+        .where(*_has_visit(chosen, tally.dimensions))
+        .group_by(*keys, chosen.c.day, chosen.c.visitor)
+        .cte("by_visitor")
+    )
+    names = [by_visitor.c[key(i)] for i in range(len(tally.dimensions))]
+    sums = {
+        "visitors": func.count(by_visitor.c.visitor),
+        "events": func.sum(by_visitor.c.events),
+        "pageviews": func.sum(by_visitor.c.pageviews),
+    }
+    return _summed(by_visitor, names, sums, OF_EVENTS, tally).group_by(*names).cte("events_side")
+
+
+def _select_visits_side(chosen: CTE, tally: Tally) -> CTE:
+    keys = [_value_of_visit(chosen, d).label(key(i)) for i, d in enumerate(tally.dimensions)]
+    key_of_visit = (chosen.c.day, chosen.c.visitor, chosen.c.visit_no)
+    measures = (chosen.c.views, chosen.c.bounced, chosen.c.lasted_ms)
+    by_visit = (
+        select(*keys, *key_of_visit, *measures)
+        .where(chosen.c.views.is_not(None))
+        .distinct()
+        .cte("by_visit")
+    )
+    names = [by_visit.c[key(i)] for i in range(len(tally.dimensions))]
+    sums = {
+        "visits": func.count(),
+        "views": func.sum(by_visit.c.views),
+        "bounced": func.sum(by_visit.c.bounced),
+        "lasted_ms": func.sum(by_visit.c.lasted_ms),
+    }
+    return _summed(by_visit, names, sums, OF_VISITS, tally).group_by(*names).cte("visits_side")
+
+
+def _summed(
+    rows: CTE,
+    names: Sequence[ColumnElement[Any]],
+    sums: dict[str, Any],
+    of_side: tuple[str, ...],
+    tally: Tally,
+) -> Select[Any]:
+    """The side's own sums of the tally, and 0 for what the other sides count."""
+    columns = [
+        cast(func.coalesce(sums[name], 0), BigInteger) if name in of_side else _ZERO
+        for name in tally.sums
+    ]
+    labelled = (column.label(name) for column, name in zip(columns, tally.sums, strict=True))
+    return select(*names, *labelled).select_from(rows)
+
+
+_ZERO = cast(literal_column("0"), BigInteger)
+
+
+def _put_together(sides: Sequence[CTE], tally: Tally) -> CTE:
+    """A row for every group of any side."""
+    if len(sides) == 1:
+        return sides[0]
+    both = union_all(*(select(side) for side in sides)).cte("sides")
+    names = [both.c[key(index)] for index in range(len(tally.dimensions))]
+    sums = [
+        cast(func.coalesce(func.sum(both.c[name]), 0), BigInteger).label(name)
+        for name in tally.sums
+    ]
+    return select(*names, *sums).group_by(*names).cte("grouped")
+
+
+def _value(chosen: CTE, dimension: Dimension) -> ColumnElement[Any]:
+    """What an event counts under."""
+    if dimension.kind is Kind.TIME:
+        return bucket(chosen, dimension.column)
+    return chosen.c[dimension.name if dimension.kind is Kind.VISIT else dimension.column]
+
+
+def _value_of_visit(chosen: CTE, dimension: Dimension) -> ColumnElement[Any]:
+    """What a visit counts under: by page, it is its entry page."""
+    return chosen.c[ENTRY_PAGE] if dimension.name == PAGE else _value(chosen, dimension)
+
+
+def _has_visit(chosen: CTE, dimensions: Sequence[Dimension]) -> list[ColumnElement[bool]]:
+    """An event without a visit stands in no row of a visit's dimension."""
+    return [chosen.c[d.name].is_not(None) for d in dimensions if d.kind is Kind.VISIT]
