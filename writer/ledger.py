@@ -29,7 +29,9 @@ from writer.ledger_fold import (
     show_edges,
     up_to,
 )
+from writer.not_counted import Told, note_not_counted
 from writer.session import Session
+from writer.sites import SiteBook, read_sites
 from writer.stream import stream_key
 from writer.zones import moment
 
@@ -102,12 +104,11 @@ class Ledger:
         self._beats: dict[str, Beats] = {}
         self._watches: dict[str, Watch] = {}
         self._connections = 0
+        self._book = SiteBook()
 
     async def copy_heartbeats(self) -> None:
         """One look at every registered edge."""
-        edges = await self._session.run(
-            lambda connection: [edge for (edge,) in connection.execute(_EDGES)]
-        )
+        edges = await self._session.run(self._look)
         if self._session.connections != self._connections:
             # It may have come back restored from a backup, without what it was told since.
             self._connections = self._session.connections
@@ -117,10 +118,15 @@ class Ledger:
             if raw:
                 await self._copy(edge, raw)
 
+    def _look(self, connection: Connection[Any]) -> list[str]:
+        """The edges, and the sites as of now."""
+        self._book = read_sites(connection, self._book)
+        return [edge for (edge,) in connection.execute(_EDGES)]
+
     async def _copy(self, edge: str, raw: Mapping[bytes, bytes]) -> None:
         beats = self._beats.setdefault(edge, Beats(edge))
         fresh = beats.look(raw)
-        await self._session.run(partial(_put, edge, fresh, beats))
+        await self._session.run(partial(_put, edge, fresh, beats, self._book))
         beats.written(fresh)
         if outdated := beats.outdated():
             over = await self._session.run(partial(_read_over, edge, outdated))
@@ -155,15 +161,17 @@ class Ledger:
         return _entry_id(found["last-generated-id"])
 
 
-def _put(edge: str, fresh: Fresh, beats: Beats, connection: Connection[Any]) -> None:
+def _put(
+    edge: str, fresh: Fresh, beats: Beats, book: SiteBook, connection: Connection[Any]
+) -> None:
     """What has changed, in one transaction; where no column can hold one of them, each alone."""
     try:
         with connection.transaction():
-            _put_together(connection, edge, fresh, beats)
+            _put_together(connection, edge, fresh, beats, book)
     except (psycopg.DataError, OverflowError):
         for one in _each(fresh):
             with _forgiving(edge), connection.transaction():
-                _put_together(connection, edge, one, beats)
+                _put_together(connection, edge, one, beats, book)
     with connection.transaction():
         connection.execute(_FINAL, (edge,))
         returned = connection.execute(_RETURNED, (edge,)).fetchone()
@@ -178,7 +186,9 @@ def _each(fresh: Fresh) -> Iterator[Fresh]:
         yield Fresh({}, {}, fresh.drain)
 
 
-def _put_together(connection: Connection[Any], edge: str, fresh: Fresh, beats: Beats) -> None:
+def _put_together(
+    connection: Connection[Any], edge: str, fresh: Fresh, beats: Beats, book: SiteBook
+) -> None:
     cursor, boots = connection.cursor(), sorted(fresh.boots.items())
     heard = [beat.at for _, beat in boots] + ([fresh.drain.at] if fresh.drain else [])
     if heard:
@@ -191,12 +201,14 @@ def _put_together(connection: Connection[Any], edge: str, fresh: Fresh, beats: B
     if rows := [_boot_row(edge, boot, beat) for boot, beat in boots]:
         cursor.executemany(_BOOT, rows)
     counts = [
-        (edge, boot, *count)
+        Told(boot, *count)
         for boot, beat in boots
         for count in _changed(beats.counts_of(boot), beat.counts)
     ]
     if counts:
-        cursor.executemany(_COUNT, counts)
+        cursor.executemany(_COUNT, [(edge, *count) for count in counts])
+        told_at = {boot: beat.at for boot, beat in boots}
+        note_not_counted(cursor, edge, counts, told_at, book)
 
 
 def _boot_row(edge: str, boot: int, beat: BootBeat) -> tuple[object, ...]:
@@ -206,7 +218,7 @@ def _boot_row(edge: str, boot: int, beat: BootBeat) -> tuple[object, ...]:
     return (*values, beat.clock_offset_us, at, beat.ended, beat.counted_to)
 
 
-def _changed(known: Counts, told: Counts) -> Iterator[tuple[object, ...]]:
+def _changed(known: Counts, told: Counts) -> Iterator[tuple[bytes, str, str, int]]:
     for site, outcomes in sorted(told.items()):
         for outcome, events in sorted(outcomes.items()):
             if known.get(site, {}).get(outcome) != events:
