@@ -9,9 +9,13 @@ import os
 import signal
 
 VARIABLE = "MILLRACE_FAILPOINT"
-NAMES = ("received", "spooled", "replied", "drained", "trimmed", "committed", "acked")
+NAMES = (
+    "received", "spooled", "replied", "drained", "trimmed", "committed", "acked",
+    "summed", "rolled_up",
+)  # fmt: skip
 """Captured, stored nowhere yet · fsynced in the spool, unanswered · answered · at the primary,
-still in the spool · deleted from the spool · in the database, unacknowledged · acknowledged."""
+still in the spool · deleted from the spool · in the database, unacknowledged · acknowledged ·
+added to the rollups, uncommitted · committed there."""
 _SENT_AFTER_S = 0.005
 
 

@@ -166,6 +166,16 @@ WRITER_DATABASE_TROUBLES = Counter(
     ["why"],
 )
 
+ROLLUP_LAG_COMMITS = Gauge(
+    "millrace_rollup_lag_commits", "Settled commits that the rollups do not hold yet"
+)
+ROLLUP_BEHIND_SECONDS = Gauge(
+    "millrace_rollup_behind_seconds", "Age of the first commit that the rollups do not hold; 0: none"
+)
+ROLLUP_STEP_SECONDS = Histogram(
+    "millrace_rollup_step_seconds", "Time of one step of the rollup stage"
+)
+
 # --- jobs, api, realtime -----------------------------------------------------------------------
 
 JOBS_DONE = Counter("millrace_jobs", "Jobs by name and outcome: done, failed", ["job", "outcome"])

@@ -167,6 +167,9 @@ class WriterSettings(_Core, frozen=True, kw_only=True):
     writer_answer_s: Annotated[
         Seconds, _about("without an answer for so long the database counts as hung", "s")
     ] = 15.0
+    rollups: Annotated[
+        bool, _about("sum up what is stored; without it, answers come from rows and archive")
+    ] = True
     geo_dir: Annotated[Path, _about("folder of the mmdb files", "folder")] = Path(
         "/var/lib/millrace/geo"
     )

@@ -23,6 +23,7 @@ from writer.prepare import Preparer
 from writer.promises import Promises
 from writer.publish import Publisher
 from writer.quarantine import Quarantine
+from writer.rollups.stage import Stage
 from writer.session import Session
 from writer.store import Store
 from writer.stored_ranges import StoredRanges
@@ -94,6 +95,7 @@ class Writer:
         self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
         self.ledger = Ledger(self.session, self.redis)
         self.stream_watch = StreamWatch(self.redis)
+        self.rollups = Stage(settings.postgres_url, answer_s) if settings.rollups else None
         self.stored_ranges = StoredRanges(self.session, self.redis, clock)
         self._keep_s = settings.writer_claim_after_s / 3
 
@@ -107,6 +109,8 @@ class Writer:
         }
         if self.stream_watch.faults:
             state["streams"] = self.stream_watch.faults
+        if self.rollups is not None:
+            state |= self.rollups.readiness()
         if self.promises.weak:
             state["weaker_promises"] = {"database": list(self.promises.weak)}
         return state if database.up else {**state, "database_trouble": database.why}
@@ -124,6 +128,8 @@ class Writer:
                 beside.create_task(every(_POLL_S, "journals", self.stored_ranges.publish)),
                 beside.create_task(every(_LEDGER_S, "ledger", self.ledger.look_for_losses)),
             ]
+            if self.rollups is not None:
+                loops.append(beside.create_task(self.rollups.run()))
             try:
                 await self.consumer.run()
             finally:
@@ -136,6 +142,8 @@ class Writer:
     async def close(self) -> None:
         """Give all connections back."""
         self.session.close()
+        if self.rollups is not None:
+            self.rollups.close()
         await self.redis.aclose()
 
 

@@ -427,6 +427,15 @@ rollup_left_out = Table(
     comment="dimensions with too many values on a day to be rolled up",
 )
 
+rollup_props = Table(
+    "rollup_props",
+    metadata,
+    Column("site_id", Integer, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("keys", ARRAY(Text), nullable=False),
+    comment="which declared props are rolled up of a day, since its first event",
+)
+
 rollup_progress = Table(
     "rollup_progress",
     metadata,

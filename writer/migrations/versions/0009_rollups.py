@@ -57,6 +57,14 @@ def upgrade() -> None:
         comment="dimensions with too many values on a day to be rolled up",
     )
     op.create_table(
+        "rollup_props",
+        sa.Column("site_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("keys", sa.ARRAY(sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "day"),
+        comment="which declared props are rolled up of a day, since its first event",
+    )
+    op.create_table(
         "rollup_progress",
         sa.Column("one", sa.Boolean(), nullable=False, server_default=sa.text("true")),
         sa.Column(
@@ -72,6 +80,9 @@ def upgrade() -> None:
         comment="how far the stage has come",
     )
     op.execute("INSERT INTO rollup_progress DEFAULT VALUES")
+    # A row of today is updated again and again: with room beside it, in place.
+    op.execute("ALTER TABLE rollup_day SET (fillfactor = 70)")
+    op.execute("ALTER TABLE rollup_hour SET (fillfactor = 70)")
     op.add_column(
         "site_day",
         sa.Column(

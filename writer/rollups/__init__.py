@@ -1,0 +1,1 @@
+"""The rollup stage: sums by site, day and value, kept true behind the store."""
