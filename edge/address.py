@@ -14,11 +14,11 @@ class Client(NamedTuple):
     number: int
     is_v4: bool
 
-    def prefix(self, v4_bits: int, v6_bits: int) -> tuple[bool, int]:
-        """The network by which it is limited."""
+    def prefix(self, v4_bits: int, v6_bits: int) -> int:
+        """The network by which it is limited: one number for each, below 0 for IPv6."""
         if self.is_v4:
-            return True, self.number >> (32 - v4_bits)
-        return False, self.number >> (128 - v6_bits)
+            return self.number >> (32 - v4_bits)
+        return ~(self.number >> (128 - v6_bits))
 
 
 NOBODY = Client("", 0, True)

@@ -124,6 +124,8 @@ class BeaconProtocol(HttpToolsProtocol):
         self._latest = 0
         self._head_is_large = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None
+        self._idle_watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection has so long to send a head."""
@@ -134,6 +136,9 @@ class BeaconProtocol(HttpToolsProtocol):
         """Nothing more to wait for."""
         self._in_head = False
         self._watch_head()
+        if self._idle_watch is not None:
+            self._idle_watch.cancel()
+            self._idle_watch = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -152,7 +157,7 @@ class BeaconProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         self._in_head = True
         self._arrived = 0
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
@@ -162,7 +167,7 @@ class BeaconProtocol(HttpToolsProtocol):
         if self._forming is None and self._may_be_short():
             self._forming = bytearray()
         else:
-            super().on_headers_complete()
+            self._begin_long_way()
 
     def on_body(self, body: bytes) -> None:
         """A part of either way."""
@@ -181,6 +186,35 @@ class BeaconProtocol(HttpToolsProtocol):
         exchange = Exchange(self, keep_alive)
         self.cycle = cast(RequestResponseCycle, exchange)
         exchange.judge(self.client[0] if self.client else "", self.headers, body)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, but not for ever. One timer watches a connection: uvicorn's
+        own, set and taken back for each request, costs more than to judge it."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_watch is None:
+            self._watch_idle(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _watch_idle(self, seconds: float) -> None:
+        self._idle_watch = self.loop.call_later(seconds, self._close_when_idle)
+
+    def _close_when_idle(self) -> None:
+        self._idle_watch = None
+        if self._idle_since is None:
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._watch_idle(left_s)
+        else:
+            self.timeout_keep_alive_handler()
 
     def send_400_response(self, _: str) -> None:
         """The end of a connection that cannot be understood, in our own shape of error."""
@@ -238,6 +272,14 @@ class BeaconProtocol(HttpToolsProtocol):
     def _go_the_long_way(self) -> None:
         body, self._forming = self._forming, None
         if self.parser is not None and not self.transport.is_closing():
-            super().on_headers_complete()
+            self._begin_long_way()
             if body:
                 super().on_body(bytes(body))
+
+    def _begin_long_way(self) -> None:
+        # The scope that uvicorn makes for every request, which the short way does without.
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers = self.scope["headers"] = headers
+        super().on_headers_complete()

@@ -69,14 +69,14 @@ class Collector:
             return Dropped(site_name, reading, Drop.EXCLUDED)
         if not self._batcher.may_take(site_name):
             raise _over_share()
-        self._guard.charge(caller.client, bearer, site, reading.events)
+        self._guard.charge(caller.prefix, bearer, site, reading.events)
         return self._put(caller, body, received_at, site_name, reading, done)
 
     def receipts(self, taken: Taken, seq: int) -> list[str | None]:
         """The ids of the events, in the order of the request; None for those not taken."""
         beacons, places = taken.reading.beacons, taken.reading.taken
         if not taken.keyed and taken.reading.events == 1:
-            return [receipt.text(receipt.counted(self._boot, seq, taken.first))]
+            return [receipt.counted_text(self._boot, seq, taken.first)]
         ids = [
             receipt.text(self._event_id(taken, seq, index, event))
             for index, event in enumerate(beacons)

@@ -8,7 +8,7 @@ and nobody shrinks the parts by asking once in the name of each of a thousand si
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
-from edge.limits import BURST_S, Rate, RateByKey
+from edge.limits import BURST_S, RateByKey
 
 P = TypeVar("P", bound=Hashable)
 
@@ -16,6 +16,11 @@ WINDOW_S = 1.0
 """The parts follow what was asked for in the window before."""
 MOST_PARTIES = 4_096
 """Counted in a window; every party has a part, whether it was counted or not."""
+_PLENTY_S = BURST_S / 2
+"""Until so much of the burst is used, nobody counts who asks: a dictionary of all addresses costs
+a tenth of a beacon's time, and what the parts are does not matter yet."""
+_MOST_DEBT_S = 2 * BURST_S
+"""Paid back in a burst's time."""
 
 
 class FairTotal(Generic[P]):
@@ -23,14 +28,15 @@ class FairTotal(Generic[P]):
 
     def __init__(self, per_s: float) -> None:
         self._per_s = per_s
-        self._all = Rate(per_s)
+        self._cost_s = 1.0 / per_s
+        self._full_at = 0.0
         self._each: RateByKey[P] = RateByKey(per_s)
         self._asked: dict[P, int] = {}
         self._window_began = 0.0
 
     def is_short(self, now: float) -> bool:
         """Whether not all can have what they ask for."""
-        return self._all.wait_s(now) > 0
+        return self._full_at - now > BURST_S
 
     def wait_s(self, party: P, now: float) -> float:
         """0 when there is room in all or in the party's own part, else the seconds until there
@@ -44,12 +50,13 @@ class FairTotal(Generic[P]):
 
     def charge(self, party: P, now: float, events: int) -> None:
         """Take them, into debt if need be; not more debt than is paid back in a burst's time."""
-        self._count(party, now, events)
-        # While there is enough for all, a party's own part binds nobody, and where each address
-        # is a party, remembering them costs a tenth of a beacon's time.
-        if self.is_short(now):
-            self._each.charge(party, now, events)
-        self._all.charge(now, events, most_debt_s=2 * BURST_S)
+        used_s = self._full_at - now
+        if used_s > _PLENTY_S:
+            self._count(party, now, events)
+            if used_s > BURST_S:
+                self._each.charge(party, now, events)
+        used_s = (used_s if used_s > 0 else 0.0) + events * self._cost_s
+        self._full_at = now + (used_s if used_s < _MOST_DEBT_S else _MOST_DEBT_S)
 
     def _count(self, party: P, now: float, events: int) -> None:
         if now - self._window_began >= WINDOW_S:
@@ -62,7 +69,9 @@ class FairTotal(Generic[P]):
 
     def _begin_window(self, now: float) -> None:
         passed_s = now - self._window_began
-        asked_per_s = [asked / passed_s for asked in self._asked.values()]
+        # After a while in which nobody counted, nothing is known of who asks for what.
+        is_known = passed_s < 2 * WINDOW_S
+        asked_per_s = [asked / passed_s for asked in self._asked.values()] if is_known else []
         self._each.per_s = fair_part(asked_per_s, self._per_s)
         self._asked, self._window_began = {}, now
 

@@ -21,7 +21,8 @@ BODY_BYTES_AN_EVENT = 8_192
 _NOBODY = ""
 """Stands among the sites for what belongs to none of them."""
 
-Prefix = tuple[bool, int]
+Prefix = int
+"""As ``Client.prefix`` gives it."""
 
 
 class Guard:
@@ -63,12 +64,15 @@ class Guard:
         authorization = headers.get(b"authorization")
         return None if authorization is None else read_bearer(authorization, self.rules)
 
-    def check_rate(self, client: Client, bearer: Bearer | None) -> str | Prefix:
+    def prefix(self, client: Client) -> Prefix:
+        """The network by which its rate is limited."""
+        return client.prefix(*self._bits)
+
+    def check_rate(self, prefix: Prefix, bearer: Bearer | None) -> str | Prefix:
         """Before the body is read: is there room, as far as the headers tell whose it is? Returns
         by whom its bytes are counted: the site whose key it has, or the address. Raises
         Refusal."""
         now = self._monotonic_s()
-        prefix = client.prefix(*self._bits)
         if _is_limited_by_address(bearer):
             _demand_room(self._by_address.wait_s(prefix, now))
         site = self._site_of(bearer)
@@ -126,17 +130,17 @@ class Guard:
         if bearer is not None and bearer.site is not None and bearer.site != name.lower():
             raise Refusal(Code.FORBIDDEN, "the key is not good for this site", field="site")
 
-    def charge(self, client: Client, bearer: Bearer | None, site: Site | None, events: int) -> None:
+    def charge(self, prefix: Prefix, bearer: Bearer | None, site: Site | None, events: int) -> None:
         """Count them against every rate. Raises Refusal when the site's own or its part of the
         total is used up."""
         now = self._monotonic_s()
         if site is not None:
             self._check_site_rate(site, now)
             site.rate.charge(now, events)
-        self._charge_common(client, bearer, site, now, events)
+        self._charge_common(prefix, bearer, site, now, events)
 
     def charge_untaken(
-        self, client: Client, bearer: Bearer | None, body_bytes: int, events: int = 1
+        self, prefix: Prefix, bearer: Bearer | None, body_bytes: int, events: int = 1
     ) -> None:
         """Count a request of which nothing is kept. Only a key proves for which site it was: by
         its name alone, anybody could use up a site's rate with what is worth nothing."""
@@ -145,12 +149,11 @@ class Guard:
         site = self._site_of(bearer)
         if site is not None:
             site.rate.charge(now, cost)
-        self._charge_common(client, bearer, site, now, cost)
+        self._charge_common(prefix, bearer, site, now, cost)
 
     def _charge_common(
-        self, client: Client, bearer: Bearer | None, site: Site | None, now: float, events: int
+        self, prefix: Prefix, bearer: Bearer | None, site: Site | None, now: float, events: int
     ) -> None:
-        prefix = client.prefix(*self._bits)
         nobody = prefix if self.rules is None else _NOBODY
         self._total.charge(nobody if site is None else site.name, now, events)
         if _is_limited_by_address(bearer):

@@ -18,6 +18,7 @@ from edge.tally import ELSEWHERE, Tally
 from shared.errors import Code, Refusal
 
 _MEDIA_TYPES = {b"application/json", b"text/plain"}
+_AS_BROWSERS_SEND_IT = {*_MEDIA_TYPES, b"text/plain;charset=UTF-8"}
 _FREE = {Code.RATE_LIMITED, Code.UNAVAILABLE}
 """Refusals that are to be tried again: a debt would only grow with the tries."""
 RETRY_AFTER_S = 1
@@ -75,31 +76,32 @@ class Intake:
         """Who calls, if what the headers say lets the body be read. Raises Refusal."""
         headers = dict(raw_headers)
         client = self._guard.client(peer, raw_headers)
+        prefix = self._guard.prefix(client)
         try:
             if has_body:
                 _check_media_type(headers)
             bearer = self._guard.bearer(headers)
         except Refusal:
-            self._guard.check_rate(client, None)
-            self._guard.charge_untaken(client, None, 0)
+            self._guard.check_rate(prefix, None)
+            self._guard.charge_untaken(prefix, None, 0)
             raise
-        holder = self._guard.check_rate(client, bearer)
+        holder = self._guard.check_rate(prefix, bearer)
         if self._peers.left and bearer is None:
             self._peers.look(peer, client, headers)
-        return Caller(headers, client, bearer, holder)
+        return Caller(headers, client, prefix, bearer, holder)
 
     def judge(self, caller: Caller, body: bytes, done: Done) -> Taken | Answer:
         """What becomes of a body: at once, or when ``done`` is called. Raises Refusal."""
         drop = drop_of(caller.headers, self._guard.rules)
         if drop is not None:
             self._tally.dropped(self._site_of_page(caller), drop, 1)
-            self._guard.charge_untaken(caller.client, caller.bearer, len(body))
+            self._guard.charge_untaken(caller.prefix, caller.bearer, len(body))
             return answers.dropped(drop, 1, 0)
         outcome = self._collector.collect(caller, body, done)
         if isinstance(outcome, Taken):
             return outcome
         size, asked = len(body), outcome.reading.events
-        self._guard.charge_untaken(caller.client, caller.bearer, size, asked)
+        self._guard.charge_untaken(caller.prefix, caller.bearer, size, asked)
         if isinstance(outcome, Dropped):
             events = len(outcome.reading.beacons)
             self._tally.dropped(outcome.site, outcome.reason, events)
@@ -127,7 +129,7 @@ class Intake:
         self._tally.refused(refusal.site or ELSEWHERE, refusal.code)
         if caller is not None and refusal.code not in _FREE:
             size = MAX_SINGLE if refusal.code is Code.TOO_LARGE else body_bytes
-            self._guard.charge_untaken(caller.client, caller.bearer, size)
+            self._guard.charge_untaken(caller.prefix, caller.bearer, size)
         return answers.refused(refusal)
 
     def turn_away(self, refusal: Refusal) -> Answer:
@@ -162,7 +164,7 @@ class Intake:
 
 def _check_media_type(headers: dict[bytes, bytes]) -> None:
     media_type = headers.get(b"content-type", b"")
-    if media_type not in _MEDIA_TYPES:
+    if media_type not in _AS_BROWSERS_SEND_IT:
         plain = media_type.split(b";", 1)[0].strip().lower()
         if plain not in _MEDIA_TYPES:
             raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send application/json or text/plain")

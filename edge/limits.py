@@ -24,11 +24,10 @@ class Rate:
         wait_s = self._full_at - now - BURST_S
         return wait_s if wait_s > 0 else 0.0
 
-    def charge(self, now: float, events: int, most_debt_s: float = math.inf) -> None:
+    def charge(self, now: float, events: int) -> None:
         """Take them, into debt if need be."""
         full_at = self._full_at
-        full_at = (full_at if full_at > now else now) + events * self._cost_s
-        self._full_at = full_at if full_at - now < most_debt_s else now + most_debt_s
+        self._full_at = (full_at if full_at > now else now) + events * self._cost_s
 
     def carry_over(self, before: "Rate") -> None:
         """Go on from where another stood."""

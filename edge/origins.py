@@ -18,10 +18,13 @@ class Origins:
 
     def __init__(self, site: str, listed: Iterable[str] = ()) -> None:
         self._domain = site.lower()
+        self._usual = {f"https://{self._domain}", f"https://www.{self._domain}"}
         self._exact = {origin.lower().rstrip("/") for origin in listed}
 
     def allow(self, origin: str) -> bool:
         """Whether a request with this Origin may send for the site."""
+        if origin in self._usual:
+            return True
         host = origin_host(origin)
         if host is None:
             return False

@@ -133,7 +133,6 @@ def is_plainly_sound(beacon: Beacon) -> bool:
         and len(beacon.referrer) <= MAX_URL // 4
         and len(beacon.url) <= MAX_URL
         and _PLAIN_URL(beacon.url) is not None
-        and not beacon.props
         and not beacon.items
         and not beacon.vitals
         and beacon.revenue is None
@@ -145,6 +144,7 @@ def is_plainly_sound(beacon: Beacon) -> bool:
         and beacon.ts is None
         and beacon.ip is None
         and beacon.user_agent is None
+        and (not beacon.props or _props_fault(beacon) is None)
     )
 
 

@@ -9,6 +9,7 @@ A UUIDv8 (RFC 9562) of 128 bits::
 (site, client id), whose remaining bits are a digest. Ids of one boot sort by (seq, index).
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
@@ -36,6 +37,16 @@ def counted(boot: int, seq: int, index: int) -> int:
     """The id, as a 128-bit integer, of the event at (boot, seq, index)."""
     high = (boot << 80) | _VERSION | ((seq >> 28) << 64)
     return high | _VARIANT | ((seq & 0xFFFFFFF) << 16) | index
+
+
+def counted_text(boot: int, seq: int, index: int) -> str:
+    """The id at (boot, seq, index) in the usual form: all of a batch begin alike."""
+    return f"{_beginning(boot, seq)}{index:04x}"
+
+
+@lru_cache(maxsize=16)
+def _beginning(boot: int, seq: int) -> str:
+    return text(counted(boot, seq, 0))[:-4]
 
 
 def derived(site: str, client_id: UUID) -> int:

@@ -66,6 +66,7 @@ def test_what_is_plainly_sound_has_no_fault(fields: dict[str, Any], caller: Call
         {},
         {"title": "x" * 75, "referrer": "https://www.google.com/", "width": 1200},
         {"name": "engagement", "engaged_ms": 5_000, "scroll_pct": 80},
+        {"props": {"plan": "pro", "n": 7, "new": True}},
         {"url": "http://shop.example:8080/a?b=c&d=%C3%A9#top"},
     ],
 )

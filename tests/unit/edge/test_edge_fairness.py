@@ -74,17 +74,19 @@ class _World:
     def beacon(self, site: str, client: Client, bearer: Bearer | None = None) -> None:
         """As the intake and the collector judge it."""
         guard = self.guard
-        guard.check_rate(client, bearer)
+        prefix = guard.prefix(client)
+        guard.check_rate(prefix, bearer)
         if guard.is_refusing:
             guard.check_site_rate(site)
-        guard.charge(client, bearer, guard.site(site), 1)
+        guard.charge(prefix, bearer, guard.site(site), 1)
 
     def sender(self, site: str) -> Callable[[], None]:
         return _endless(lambda client: self.beacon(site, client))
 
     def junk(self, client: Client) -> None:
-        self.guard.check_rate(client, None)
-        self.guard.charge_untaken(client, None, 300)
+        prefix = self.guard.prefix(client)
+        self.guard.check_rate(prefix, None)
+        self.guard.charge_untaken(prefix, None, 300)
 
 
 def _client(number: int) -> Client:
@@ -205,9 +207,9 @@ def test_what_a_sites_own_key_sends_in_vain_counts_against_that_site(tmp_path: P
     world = _World(tmp_path)
     world.know(SiteRules(SITE, events_per_s=10), SiteRules("calm.example", events_per_s=10))
     for _ in range(30):
-        world.guard.charge_untaken(_client(1), _bearer("k", SITE), 0)
+        world.guard.charge_untaken(world.guard.prefix(_client(1)), _bearer("k", SITE), 0)
     with pytest.raises(Refusal):
-        world.guard.check_rate(_client(1), _bearer("k", SITE))
+        world.guard.check_rate(world.guard.prefix(_client(1)), _bearer("k", SITE))
     world.beacon("calm.example", _client(1))
 
 
@@ -230,6 +232,38 @@ def test_no_part_is_cut_that_others_do_not_need(asked: list[float], total: float
     if any(wanted > part for wanted in asked):
         assert given_out == pytest.approx(total)
     assert all(min(wanted, part) == wanted for wanted in asked if wanted <= total / len(asked))
+
+
+def test_a_network_of_ipv4_and_one_of_ipv6_never_share_a_rate(tmp_path: Path) -> None:
+    guard = _World(tmp_path).guard
+    addresses = ("0.0.1.1", "0.0.2.1", "::", "0:0:1::5", "0:0:2::5", "ffff::1", "255.255.255.1")
+    clients = [find_client(address, "", Networks(())) for address in addresses]
+    assert len({guard.prefix(client) for client in clients}) == len(addresses)
+    beside = find_client("0:0:1::6", "", Networks(()))
+    assert guard.prefix(beside) == guard.prefix(clients[3])
+
+
+def test_nobody_is_remembered_while_there_is_enough_for_all() -> None:
+    total: FairTotal[int] = FairTotal(1_000)
+    for step in range(5_000):
+        total.charge(step % 40, 100.0 + step / 900, 1)
+    assert (len(total._asked), len(total._each)) == (0, 0)
+
+
+def test_after_a_long_calm_what_a_site_asks_for_is_its_part_within_two_windows() -> None:
+    total: FairTotal[str] = FairTotal(100)
+    passed: Counter[str] = Counter()
+    for now in (1_000.0, 2_000.0, 3_000.0):
+        passed.clear()
+        for step in range(800):
+            at = now + step / 100
+            for party, events in (("noisy", 30), ("quiet", step % 4 == 0)):
+                for _ in range(int(events)):
+                    if total.wait_s(party, at) == 0:
+                        total.charge(party, at, 1)
+                        passed[party] += step >= 400
+        assert passed["quiet"] == 100
+        assert passed["noisy"] == pytest.approx(300, rel=0.15)
 
 
 def test_a_divided_total_holds_bounded_memory() -> None:

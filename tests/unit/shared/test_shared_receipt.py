@@ -19,6 +19,13 @@ def test_a_counted_id_gives_its_place_back(boot: int, seq: int, index: int) -> N
     assert receipt.place(event_id) == receipt.Place(boot, seq, index)
 
 
+@given(BOOTS, SEQS, INDEXES)
+def test_a_batchs_ids_are_written_alike_in_one_go_and_one_by_one(
+    boot: int, seq: int, index: int
+) -> None:
+    assert receipt.counted_text(boot, seq, index) == receipt.text(receipt.counted(boot, seq, index))
+
+
 @given(BOOTS, st.tuples(SEQS, INDEXES), st.tuples(SEQS, INDEXES))
 def test_ids_of_one_boot_sort_by_number_and_index(
     boot: int, one: tuple[int, int], other: tuple[int, int]
