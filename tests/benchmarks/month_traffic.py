@@ -31,7 +31,7 @@ _EVENTS_A_VISIT = 2.06
 _RETURNS = 0.12
 _ENGAGED = 0.13
 _DOES_MORE = 0.08
-_LEAVES_ROOM_S = 1_800
+_HOUR_S = 3_525
 _MINUTE_S = 60
 
 _VIEWS = ((1, 68), (2, 16), (3, 7), (4, 4), (5, 3), (8, 2))
@@ -126,8 +126,8 @@ def _visits(rng: Random, site: MadeSite) -> Iterator[_Visit]:
             ip, agent = _address(rng, countries[at]), agents[at]
             language = _LANGUAGES[rng.getrandbits(8) % len(_LANGUAGES)]
             known.append((ip, agent, language))
-        # The last minutes are kept free, so that few visits pass midnight.
-        starts_s = min((hours[at] + rng.random()) * 3_600, 86_400 - _LEAVES_ROOM_S)
+        # The last half hour is kept free, so that few visits pass midnight.
+        starts_s = (hours[at] + rng.random()) * _HOUR_S
         yield _Visit(starts_s, ip, agent, language, sources[at], views[at])
 
 
