@@ -16,13 +16,18 @@ NAMES = (
 """Captured, stored nowhere yet · fsynced in the spool, unanswered · answered · at the primary,
 still in the spool · deleted from the spool · in the database, unacknowledged · acknowledged ·
 added to the rollups, uncommitted · committed there."""
+ARCHIVE = (
+    "archive_read", "archive_made", "archive_named", "archive_recording", "archive_recorded",
+)  # fmt: skip
+"""A site-day's rows are read · its file is written, without a name · has its name, unrecorded · is
+recorded, uncommitted · committed, the old version still there."""
 _SENT_AFTER_S = 0.005
 
 
 def _read(text: str) -> tuple[str, int]:
     name, _, nth = text.partition(":")
-    if name and name not in NAMES:
-        raise ValueError(f"{VARIABLE} names no failpoint: {', '.join(NAMES)}")
+    if name and name not in NAMES + ARCHIVE:
+        raise ValueError(f"{VARIABLE} names no failpoint: {', '.join(NAMES + ARCHIVE)}")
     return name, int(nth or 1)
 
 

@@ -59,6 +59,11 @@ _PostgresUrl = Annotated[
 ]
 
 
+_ArchiveFolder = Annotated[
+    Path, _about("folder of the archive's Parquet files; jobs write it, the API reads it", "folder")
+]
+
+
 class _OnPrimary(_Service, frozen=True, kw_only=True):
     primary_url: Annotated[
         str, _about("Redis that carries batches from edges to writers", "redis:// URL", secret=True)
@@ -186,6 +191,11 @@ class JobsSettings(_Core, frozen=True, kw_only=True):
         "/var/lib/millrace/geo"
     )
     geo_refresh: Annotated[bool, _about("fetch newer geo files once a week")] = True
+    archive: Annotated[bool, _about("write closed days to the archive")] = True
+    archive_folder: _ArchiveFolder = Path("/var/lib/millrace/archive")
+    archive_memory_mb: Annotated[
+        int, Meta(ge=128), _about("memory for writing one day; what is over goes to disk", "MB")
+    ] = 512
     rows_keep_days: Annotated[
         int, Meta(ge=1), _about("days that rows are kept where a site says nothing else", "days")
     ] = 1095
@@ -211,6 +221,13 @@ class ApiSettings(_Service, frozen=True, kw_only=True):
         20.0
     )
     api_connections: Annotated[Positive, _about("database connections")] = 8
+    archive_folder: _ArchiveFolder = Path("/var/lib/millrace/archive")
+    api_archive_memory_mb: Annotated[
+        int, Meta(ge=128), _about("memory for reading the archive", "MB")
+    ] = 1024
+    api_archive_threads: Annotated[
+        int, Meta(ge=0), _about("threads that read the archive; 0: as many as cores")
+    ] = 0
     api_session_days: Annotated[Positive, _about("how long a sign-in lasts", "days")] = 14
     api_link_minutes: Annotated[
         Positive, _about("how long a link that signs in works, once", "minutes")

@@ -467,7 +467,15 @@ archive_file = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     Column("written_at", Instant, nullable=False, server_default=text("clock_timestamp()")),
-    Column("verified_at", Instant, comment="when its bytes were last read and agreed"),
+    Column("mtime_ns", BigInteger, nullable=False, comment="as it was last verified"),
+    Column(
+        "steady",
+        ARRAY(Text),
+        nullable=False,
+        comment="columns in which every event has what its visit has",
+    ),
+    Column("verified_at", Instant, comment="when its bytes were last read"),
+    Column("fault", Text, comment="missing, cut or altered; null: it agreed"),
     comment="the current Parquet file of each archived site-day",
 )
 

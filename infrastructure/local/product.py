@@ -93,6 +93,7 @@ def make_product(
         POSTGRES_SETTING: stack.postgres_url,
         "MILLRACE_EDGE_STATE_DIR": str(make_folder(folder / "edge", 0o700)),
         "MILLRACE_GEO_DIR": str(folder / "geo"),
+        "MILLRACE_ARCHIVE_FOLDER": str(folder / "archive"),
         **(changes or {}),
     }
     processes = make_processes(manifest or read_manifest(), settings, folder / "logs")

@@ -51,6 +51,10 @@ SystemCallArchitectures=native
 WantedBy=multi-user.target
 """
 
+_STATE = {
+    "edge": "millrace millrace/edge",
+    "core": "millrace millrace/geo millrace/archive",
+}
 _AFTER = {"postgres": "postgresql.service", "primary": "redis-server.service"}
 
 
@@ -64,7 +68,7 @@ def unit(entry: ServiceEntry, manifest: Manifest) -> str:
         after=" ".join(_local_servers(entry)),
         env=env_path(entry.role),
         command=" ".join([str(_PYTHON), "-P", *arguments]),
-        state="millrace millrace/edge" if entry.role == "edge" else "millrace millrace/geo",
+        state=_STATE[entry.role],
     )
 
 

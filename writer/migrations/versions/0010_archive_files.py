@@ -28,7 +28,15 @@ def upgrade() -> None:
         sa.Column(
             "written_at", _INSTANT, nullable=False, server_default=sa.text("clock_timestamp()")
         ),
-        sa.Column("verified_at", _INSTANT, comment="when its bytes were last read and agreed"),
+        sa.Column("mtime_ns", sa.BigInteger(), nullable=False, comment="as it was last verified"),
+        sa.Column(
+            "steady",
+            sa.ARRAY(sa.Text()),
+            nullable=False,
+            comment="columns in which every event has what its visit has",
+        ),
+        sa.Column("verified_at", _INSTANT, comment="when its bytes were last read"),
+        sa.Column("fault", sa.Text(), comment="missing, cut or altered; null: it agreed"),
         sa.PrimaryKeyConstraint("site_id", "day"),
         comment="the current Parquet file of each archived site-day",
     )

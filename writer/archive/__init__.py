@@ -1,0 +1,1 @@
+"""Closed site-days as Parquet files: written, checked, listed, and swept up after."""

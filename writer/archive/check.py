@@ -1,0 +1,53 @@
+"""Whether a file is still what was recorded of it."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from psycopg import Connection
+
+from shared.archive import ALTERED, MISSING, fault_of
+from writer.archive.engine import quoted
+from writer.archive.folder import digest_of
+from writer.archive.record import Filed, put_verdict
+
+
+def check_file(folder: Path, filed: Filed) -> str | None:
+    """Its bytes read and compared, and its rows counted. None: all is well."""
+    file = folder / filed.path
+    try:
+        fault = fault_of(file.stat().st_size, filed.size)
+        if fault is None and digest_of(file) != filed.sha256:
+            fault = ALTERED
+    except OSError:
+        return MISSING
+    if fault is None and _count_rows(file) != filed.rows:
+        fault = ALTERED
+    return fault
+
+
+def is_unchanged(folder: Path, filed: Filed) -> bool:
+    """By size and time alone, which costs nothing."""
+    try:
+        stat = (folder / filed.path).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (filed.size, filed.mtime_ns)
+
+
+def verify(connection: Connection[Any], folder: Path, filed: Filed) -> str | None:
+    """Check it and write down the verdict: the job writes a faulty one anew, while rows exist."""
+    fault = check_file(folder, filed)
+    mtime_ns = None if fault else (folder / filed.path).stat().st_mtime_ns
+    put_verdict(connection, filed, fault, mtime_ns)
+    return fault
+
+
+def _count_rows(file: Path) -> int | None:
+    with duckdb.connect(":memory:") as duck:
+        try:
+            asked = f"SELECT num_rows FROM parquet_file_metadata({quoted(file)})"
+            [[rows]] = duck.execute(asked).fetchall()
+        except duckdb.Error:
+            return None
+    return int(rows)

@@ -1,0 +1,125 @@
+"""From ``raw`` to the rows of the file: visits numbered and measured, alike beside alike.
+
+States of aggregates are integers alone (a row's number, not its text), so that a large day spills
+to disk instead of failing.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.archive import COLUMNS, OF_FIRST_EVENT, PLAIN, SPLIT
+from shared.beacon import ENGAGEMENT, PAGEVIEW
+from writer.archive.engine import Engine, quoted
+
+MAX_GAP_US = 30 * 60 * 1_000_000
+
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 245760"
+
+# In the order of (ts, event id), each visitor by itself. Where there is no visitor each row is.
+_IN_ORDER = """
+CREATE OR REPLACE TABLE in_order AS
+SELECT *, row_number() OVER (ORDER BY visitor, ts_us, event_id) AS n,
+  bot IS NULL AND visitor IS NOT NULL AND name <> $engagement AS counts
+FROM raw
+"""
+_NUMBERED = """
+CREATE OR REPLACE TABLE numbered AS
+SELECT n, visitor, counts, CASE WHEN bot IS NULL AND visitor IS NOT NULL AND visits > 0
+  THEN visits END AS visit_no
+FROM (
+  SELECT n, visitor, bot, counts, sum(begins)
+    OVER (PARTITION BY visitor ORDER BY n ROWS UNBOUNDED PRECEDING)::INTEGER AS visits
+  FROM (
+    SELECT n, visitor, bot, counts, CASE
+      WHEN NOT counts THEN 0
+      WHEN ts_us - lag(ts_us) OVER (PARTITION BY visitor, counts ORDER BY n) <= $gap THEN 0
+      ELSE 1 END AS begins
+    FROM in_order
+  )
+)
+"""
+_VISITS = """
+CREATE OR REPLACE TABLE visits AS
+SELECT m.visitor, m.visit_no, min(m.n) AS n,
+  count(*) FILTER (WHERE o.name = $pageview)::INTEGER AS views,
+  count(*)::INTEGER AS events,
+  count(*) FILTER (WHERE o.name = $pageview) = 1
+    AND count(*) FILTER (WHERE o.interactive AND o.name <> $pageview) = 0 AS bounced,
+  (max(o.ts_us) - min(o.ts_us)) // 1000 AS lasted_ms,
+  min(m.n) FILTER (WHERE o.name = $pageview) AS entry_n,
+  max(m.n) FILTER (WHERE o.name = $pageview) AS exit_n
+FROM numbered m JOIN in_order o USING (n)
+WHERE m.counts GROUP BY m.visitor, m.visit_no
+"""
+_VISITORS = """
+CREATE OR REPLACE TABLE visitors AS
+SELECT v.visitor, o.country, o.browser, o.ts_us
+FROM (SELECT visitor, min(n) AS n FROM in_order WHERE visitor IS NOT NULL GROUP BY visitor) v
+JOIN in_order o USING (n)
+"""
+_OWN = {
+    "ts": "make_timestamptz(o.ts_us)",
+    "visitor": "o.visitor",
+    **{name: source.replace("id ", "o.event_id::UHUGEINT ") for name, source in SPLIT.items()},
+    "late_us": "o.late_us",
+    "hour": "o.hour",
+    **{name: f'o."{name}"' for name in PLAIN},
+    "visit_no": "m.visit_no",
+    "visit_views": "v.views",
+    "visit_events": "v.events",
+    "visit_bounced": "v.bounced",
+    "visit_lasted_ms": "v.lasted_ms",
+}
+
+
+def _end(which: str, column: str) -> str:
+    """Of an entry or exit: null where it is the row's own, empty where there was no pageview."""
+    value = f"CASE WHEN v.{which}_n IS NULL THEN '' ELSE {which}.{column} END"
+    return f"CASE WHEN v.n IS NOT NULL THEN nullif({value}, o.{column}) END"
+
+
+_SOURCES = _OWN | {
+    f"visit_{which}_{column}": _end(which, column)
+    for which in ("entry", "exit")
+    for column in ("page", "hostname")
+}
+assert set(_SOURCES) == set(COLUMNS)
+_SELECT = f"""
+SELECT {", ".join(f'{_SOURCES[name]} AS "{name}"' for name in COLUMNS)}
+FROM in_order o JOIN numbered m USING (n)
+LEFT JOIN visits v ON v.n = o.n
+LEFT JOIN in_order entry ON entry.n = v.entry_n
+LEFT JOIN in_order exit ON exit.n = v.exit_n
+LEFT JOIN visitors w ON w.visitor = o.visitor
+ORDER BY coalesce(w.country, o.country), coalesce(w.browser, o.browser),
+  coalesce(w.ts_us, o.ts_us), o.visitor, o.n
+"""
+_STEADY = f"""
+SELECT {", ".join(f'coalesce(bool_and(o."{name}" = f."{name}"), true)' for name in OF_FIRST_EVENT)}
+FROM in_order o JOIN numbered m USING (n)
+JOIN visits v ON v.visitor = m.visitor AND v.visit_no = m.visit_no
+JOIN in_order f ON f.n = v.n
+"""
+
+
+class Contents(NamedTuple):
+    """``steady``: see `shared.archive.OF_FIRST_EVENT`."""
+
+    rows: int
+    steady: list[str]
+
+
+def write_parquet(engine: Engine, file: Path) -> Contents:
+    """The file, from ``raw``; not yet known to be on the disk."""
+    duck = engine.duck
+    duck.execute(_IN_ORDER, {"engagement": ENGAGEMENT})
+    duck.execute("DROP TABLE raw")
+    duck.execute(_NUMBERED, {"gap": MAX_GAP_US})
+    duck.execute(_VISITS, {"pageview": PAGEVIEW})
+    duck.execute(_VISITORS)
+    [found] = duck.execute(_STEADY).fetchall()
+    [[rows]] = duck.execute(f"COPY ({_SELECT}) TO {quoted(file)} ({_PARQUET})").fetchall()
+    for table in ("in_order", "numbered", "visits", "visitors"):
+        duck.execute(f"DROP TABLE {table}")
+    steady = [name for name, is_so in zip(OF_FIRST_EVENT, found, strict=True) if is_so]
+    return Contents(int(rows), steady)

@@ -1,0 +1,146 @@
+"""The archive kept up: what is due written, what has been left swept up, what stands verified.
+
+One at a time: whoever writes holds a lock of the database's, which a death lets go.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+from psycopg import Connection
+
+from shared.completeness import READ, final_until, judge, parameters
+from writer.archive.check import is_unchanged, verify
+from writer.archive.day import Became, write_day
+from writer.archive.engine import open_engine
+from writer.archive.folder import sweep
+from writer.archive.record import Choice, SiteDay, read_due, read_filed
+
+log = logging.getLogger("jobs")
+
+_ALONE = 7_235_421
+VERIFY_AFTER = timedelta(days=30)
+"""A file's bytes are read again after so long, by the job, even if nothing seems to be wrong."""
+
+
+class Busy(Exception):
+    """Another one writes the archive now."""
+
+
+class Limits(NamedTuple):
+    """How long the job may go on before it leaves the rest to the next hour: other jobs wait for
+    it. A day that is begun is finished."""
+
+    write_s: float = 1_200.0
+    verify_s: float = 120.0
+
+
+ALL_DAYS, USUAL = Choice(), Limits()
+
+
+class Progress(NamedTuple):
+    """Told as it goes: which day of how many, and its bytes read."""
+
+    done: int
+    total: int
+    day: SiteDay
+    read_bytes: int
+
+
+@contextmanager
+def alone(connection: Connection[Any]) -> Iterator[None]:
+    """Nobody else writes the archive meanwhile. Raises Busy."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ALONE,)).fetchone()
+    if not (row and row[0]):
+        raise Busy
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_ALONE,))
+
+
+def final_at(connection: Connection[Any], now: datetime) -> datetime:
+    """Nothing received before it is still to come; with no edge at all nothing is."""
+    rows = connection.execute(READ, parameters(now)).fetchall()
+    return final_until(judge(row, now) for row in rows) or now
+
+
+def write_due(
+    connection: Connection[Any],
+    folder: Path,
+    memory_mb: int,
+    now: datetime,
+    choice: Choice = ALL_DAYS,
+    within_s: float | None = None,
+    tell: Callable[[Progress], None] = lambda _: None,
+) -> Counter[Became]:
+    """Write what is due; one day that fails does not hold up the others. Raises Busy, and the
+    last failure once all have been tried."""
+    became: Counter[Became] = Counter()
+    failure: Exception | None = None
+    began = time.monotonic()
+    with alone(connection), open_engine(folder, memory_mb) as engine:
+        due = read_due(connection, final_at(connection, now), choice)
+        for done, each in enumerate(due):
+            if within_s is not None and time.monotonic() - began > within_s:
+                break
+
+            def report(read: int, done: int = done, each: SiteDay = each) -> None:
+                tell(Progress(done, len(due), each, read))
+
+            try:
+                became[write_day(connection, engine, folder, each, report)] += 1
+            except (duckdb.Error, OSError) as error:
+                log.warning("site %d, %s is not archived: %s", *each, type(error).__name__)
+                failure = error
+    if failure is not None:
+        raise failure
+    return became
+
+
+def keep(
+    connection: Connection[Any],
+    folder: Path,
+    memory_mb: int,
+    now: datetime,
+    limits: Limits = USUAL,
+) -> int:
+    """What the job does each hour; returns how many files it wrote. Raises Busy."""
+    verify_some(connection, folder, now, limits.verify_s)
+    became = write_due(connection, folder, memory_mb, now, within_s=limits.write_s)
+    if became[Became.WRITTEN]:
+        log.info("%d site-days are archived", became[Became.WRITTEN])
+    with alone(connection):
+        recorded = {filed.path for filed in read_filed(connection, ALL_DAYS)}
+        sweep(folder, recorded.__contains__)
+    return became[Became.WRITTEN]
+
+
+def verify_some(
+    connection: Connection[Any], folder: Path, now: datetime, within_s: float
+) -> Counter[str]:
+    """Each file that looks changed, and those that nobody has read for long, the longest first;
+    returns the faults found."""
+    found: Counter[str] = Counter()
+    began = time.monotonic()
+    filed = read_filed(connection, ALL_DAYS)
+    changed = [each for each in filed if each.fault is None and not is_unchanged(folder, each)]
+    long_ago = [
+        each
+        for each in filed
+        if each not in changed and (each.verified_at or each.written_at) < now - VERIFY_AFTER
+    ]
+    for each in [*changed, *sorted(long_ago, key=lambda one: one.verified_at or one.written_at)]:
+        if time.monotonic() - began > within_s:
+            break
+        if fault := verify(connection, folder, each):
+            log.warning("the file of site %d, %s is %s", each.site_id, each.day, fault)
+            found[fault] += 1
+    return found
