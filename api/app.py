@@ -62,10 +62,14 @@ from api.query.wire import Answer, Question
 from api.refusals import HANDLERS
 from api.simple import ASKS
 from api.trace import Trace
+from api.turns import Turns
 from shared.clock import Clock, system_clock
 from shared.errors import Code
 from shared.settings import ApiSettings
 from shared.snapshot import SCOPES
+
+KEPT_FREE = 2
+"""Connections that no query takes: for who is asking, and for all that is no query."""
 
 _QUERY, _ADMIN = SCOPES.QUERY, SCOPES.ADMIN
 
@@ -142,7 +146,8 @@ def make_app(settings: ApiSettings, clock: Clock = system_clock, dist: Path = DI
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_pool(settings.postgres_url, settings.api_connections) as pool:
-            app.state.parts = Parts(settings, pool, clock, Checker(), _throttles(clock))
+            turns = Turns(settings.api_connections - KEPT_FREE)
+            app.state.parts = Parts(settings, pool, clock, Checker(), _throttles(clock), turns)
             yield
 
     app = Starlette(

@@ -1,10 +1,12 @@
 """What an endpoint is given: the parts of the service, and one request's caller."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import Request
 
 from api.attempts import Attempts
@@ -12,6 +14,7 @@ from api.keys import FoundKey
 from api.owners import Checker
 from api.sessions import Owner
 from api.sites import Site, find_site
+from api.turns import Turns
 from shared.clock import Clock
 from shared.errors import Code, Refusal
 from shared.settings import ApiSettings
@@ -40,6 +43,7 @@ class Parts:
     clock: Clock
     passwords: Checker
     throttles: Throttles
+    turns: Turns
 
     def now(self) -> datetime:
         """The time in UTC."""
@@ -65,6 +69,19 @@ class Call:
         if found is None:
             raise Refusal(Code.UNKNOWN_SITE, f"there is no site {key!r}", field="site_id")
         return found
+
+    @asynccontextmanager
+    async def connect_to_query(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for what may take long, once it is the caller's turn. Raises Refusal."""
+        timeout_s = self.parts.settings.api_query_timeout_s
+        async with self.parts.turns.take(self._who(), timeout_s), self.parts.pool.connect() as db:
+            yield db
+
+    def _who(self) -> tuple[str, int]:
+        """Whose turns are counted together."""
+        if isinstance(self.caller, FoundKey):
+            return ("key", self.caller.key_id)
+        return ("owner", self.caller.owner_id if self.caller else 0)
 
     def bound_site_id(self) -> int | None:
         """The one site that the caller may see; None: every site."""

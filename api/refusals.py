@@ -8,7 +8,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.wire import refusal_response
@@ -16,6 +16,9 @@ from shared.errors import Code, Refusal
 
 _LOG = logging.getLogger("api")
 _RETRY_AFTER_S = 2
+CLIENT_GONE = 499
+"""As proxies count a client that did not wait."""
+
 _CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 413: Code.TOO_LARGE}
 
 
@@ -48,12 +51,18 @@ async def _surprise(request: Request, error: Exception) -> Response:
     return refusal_response(Refusal(Code.INTERNAL, "this is a fault of Millrace's; see its log"))
 
 
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody reads it."""
+    return Response(status_code=CLIENT_GONE)
+
+
 def _is_out_of_reach(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(cause, psycopg.OperationalError)
 
 
 HANDLERS: Mapping[Any, Any] = {
+    ClientDisconnect: _gone,
     Refusal: _refused,
     HTTPException: _http_error,
     DBAPIError: _database_error,
