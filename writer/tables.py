@@ -104,6 +104,7 @@ events = Table(
     Index("events_by_commit", "commit_in"),
     Index("events_by_visitor", "site_id", "visitor", "ts"),
     Index("events_by_receipt", "event_id"),
+    Index("events_of_bots", "site_id", "day", postgresql_where=text("bot IS NOT NULL")),
     Index("events_gone", "commit_out", postgresql_where=text("commit_out IS NOT NULL")),
     comment="hypertable by ts",
 )

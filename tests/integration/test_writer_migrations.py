@@ -44,6 +44,7 @@ def test_events_are_a_hypertable_without_an_index_on_time_alone(database: str) -
         "events_by_receipt",
         "events_by_visitor",
         "events_gone",
+        "events_of_bots",
         "events_once",
     ]
 

@@ -31,3 +31,9 @@ def upgrade() -> None:
     )
     # On which days they were, nobody knows any more.
     op.execute("UPDATE edge_count SET noted = events")
+    op.create_index(
+        "events_of_bots",
+        "events",
+        ["site_id", "day"],
+        postgresql_where=sa.text("bot IS NOT NULL"),
+    )
