@@ -25,6 +25,9 @@ FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_LIST = 1_000
 MAX_EVENTS_PER_S = 1_000_000
+MAX_DAYS = 100_000
+LEAST_DAYS = {"keep_days": 1, "rows_in_database_days": 8, "keep_rollups_days": 1}
+"""For eight days another request may take an event's place: until then its row is at hand."""
 
 _KEY = re.compile(r"[^\s/?#,\\\x00-\x20\x7f]+")
 
@@ -181,8 +184,11 @@ def _check_names(setting: str, names: Sequence[str]) -> None:
 def _check_numbers(settings: SiteSettings) -> None:
     if len(settings.origins) > MAX_LIST or len(settings.excluded) > MAX_LIST:
         raise Refusal(Code.TOO_MANY, f"a list has over {MAX_LIST} entries")
-    if settings.keep_days is not None and not 1 <= settings.keep_days <= 100_000:
-        raise Refusal(Code.OUT_OF_RANGE, "`keep_days` is outside 1 to 100000", field="keep_days")
+    for name, least in LEAST_DAYS.items():
+        days = getattr(settings, name)
+        if days is not None and not least <= days <= MAX_DAYS:
+            message = f"`{name}` is outside {least} to {MAX_DAYS}"
+            raise Refusal(Code.OUT_OF_RANGE, message, field=name)
     if not 1 <= settings.events_per_s <= MAX_EVENTS_PER_S:
         raise Refusal(
             Code.OUT_OF_RANGE,

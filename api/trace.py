@@ -59,7 +59,7 @@ MEANINGS: dict[Found, str] = {
     Found.QUARANTINED: "it is set aside, and may be replayed or discarded",
     Found.GONE: "its batch is stored, and the event is past its retention or was left out long ago",
     Found.REFUSED: "the edge gave the batch up with a 503, and the client was told so",
-    Found.UNDER_WAY: "its edge holds it, or it is on its way to the writer",
+    Found.UNDER_WAY: "its edge holds it, it is on its way to the writer, or it waits for its day",
     Found.LOST: "its edge no longer holds it, and it never arrived",
     Found.UNKNOWN: "no such event was heard of here",
 }
@@ -194,6 +194,8 @@ async def _in_quarantine(db: AsyncConnection, _: UUID, place: Place | None) -> _
     # Whose events a whole entry holds is not known: it is sealed.
     key = key or None
     told = {"reason": reason, "detail": detail or None, "quarantine_id": quarantine_id}
+    if state == "waiting":
+        return told | {"found": Found.UNDER_WAY, "quarantine_id": None}, site_id, key
     if state == "discarded":
         told |= {"found": Found.DROPPED, "detail": "set aside, then discarded by an operator"}
         return told, site_id, key

@@ -115,7 +115,7 @@ PRIMARY_HEALTHY = Gauge("millrace_drain_primary_healthy", "1 while the drain's p
 
 WRITER_EVENTS = Counter(
     "millrace_writer_events",
-    "Events by what became of them: stored, duplicate, dropped, quarantined",
+    "Events by what became of them: stored, duplicate, dropped, quarantined, waiting",
     ["outcome"],
 )
 WRITER_BATCHES = Counter(

@@ -187,7 +187,7 @@ class Pipe:
         self.quarantine = Quarantine(keys)
         geo = Geo(geo_dir or Path("/nonexistent"))
         self.preparer = Preparer(database, keys, geo, lambda: self.now, 1095)
-        self.store = Store(database, self.quarantine)
+        self.store = Store(database, self.quarantine, clock=lambda: self.now)
 
     def put(self, *entries: Entry) -> list[Outcome]:
         """Take some entries as one read."""

@@ -1,12 +1,14 @@
 """Everything of one writer process, built in one place."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nacl.signing import SigningKey
+from psycopg import Connection
 from redis.asyncio import Redis
 
 from shared.clock import Clock, system_clock
@@ -23,11 +25,13 @@ from writer.prepare import Preparer
 from writer.promises import Promises
 from writer.publish import Publisher
 from writer.quarantine import Quarantine
+from writer.replay import Replay
 from writer.rollups.stage import Stage
 from writer.session import Session
 from writer.store import Store
 from writer.stored_ranges import StoredRanges
 from writer.stream_watch import StreamWatch
+from writer.waiting import Waiting
 
 _REDIS_TIMEOUT_S = 5.0
 _POLL_S = 1.0
@@ -44,6 +48,25 @@ def make_preparer(settings: WriterSettings, seal_keys_file: Path | None = None) 
         settings.rows_keep_days,
         settings.writer_answer_s,
     )
+
+
+@contextmanager
+def _replaying(
+    settings: WriterSettings,
+    private_keys: KeyRing,
+    seal_keys_file: Path | None,
+    connection: Connection[Any],
+) -> Iterator[Replay]:
+    """Made when something is to be replayed: a second look at places and sites costs memory."""
+    preparer = make_preparer(settings, seal_keys_file)
+    promises = Promises(settings.writer_strict)
+    quarantine = Quarantine(private_keys)
+    store = Store(settings.postgres_url, quarantine, settings.writer_answer_s, promises)
+    try:
+        yield Replay(connection, private_keys, preparer, store)
+    finally:
+        preparer.close()
+        store.close()
 
 
 def _nothing() -> None:
@@ -96,6 +119,11 @@ class Writer:
         self.ledger = Ledger(self.session, self.redis)
         self.stream_watch = StreamWatch(self.redis)
         self.rollups = Stage(settings.postgres_url, answer_s) if settings.rollups else None
+        self.waiting = Waiting(
+            self.session,
+            Session(settings.postgres_url, "waiting", answer_s),
+            partial(_replaying, settings, private_keys, seal_keys_file),
+        )
         self.stored_ranges = StoredRanges(self.session, self.redis, clock)
         self._keep_s = settings.writer_claim_after_s / 3
 
@@ -127,6 +155,7 @@ class Writer:
                 beside.create_task(every(_POLL_S, "heartbeats", self.ledger.copy_heartbeats)),
                 beside.create_task(every(_POLL_S, "journals", self.stored_ranges.publish)),
                 beside.create_task(every(_LEDGER_S, "ledger", self.ledger.look_for_losses)),
+                beside.create_task(every(_LEDGER_S, "waiting", self.waiting.store_ready)),
             ]
             if self.rollups is not None:
                 loops.append(beside.create_task(self.rollups.run()))
@@ -142,6 +171,7 @@ class Writer:
     async def close(self) -> None:
         """Give all connections back."""
         self.session.close()
+        self.waiting.close()
         if self.rollups is not None:
             self.rollups.close()
         await self.redis.aclose()

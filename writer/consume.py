@@ -300,6 +300,7 @@ def _count(outcomes: Sequence[Outcome]) -> None:
         WRITER_EVENTS.labels("stored").inc(outcome.stored)
         WRITER_EVENTS.labels("duplicate").inc(outcome.duplicate)
         WRITER_EVENTS.labels("dropped").inc(outcome.dropped)
+        WRITER_EVENTS.labels("waiting").inc(outcome.waiting)
         WRITER_EVENTS.labels("quarantined").inc(outcome.quarantined.total())
         for reason, n in outcome.quarantined.items():
             WRITER_QUARANTINED.labels(reason).inc(n)

@@ -1,4 +1,7 @@
-"""The quarantine as an operator sees it: what is held and why, and letting go of it."""
+"""The quarantine as an operator sees it: what is held and why, and letting go of it.
+
+What waits for its day's rows stands in the same table and is no operator's business.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +11,7 @@ import msgspec
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
-from writer.ledger_counts import DROPPED, QUARANTINED, CountKey, put_counts
+from writer.ledger_counts import DROPPED, QUARANTINED, WAITING, CountKey, put_counts
 
 HELD, REPLAYED, DISCARDED = "held", "replayed", "discarded"
 
@@ -29,18 +32,25 @@ ORDER BY quarantine_id
 """
 # What is closed is kept as an account only: the captured request itself goes.
 _CLOSE = """
-UPDATE quarantine SET state = %s, closed_at = now(),
-  sealed = CASE WHEN "index" IS NULL THEN sealed ELSE '' END
-WHERE quarantine_id = (
-  SELECT quarantine_id FROM quarantine WHERE quarantine_id = %s AND state = 'held'
+UPDATE quarantine q SET state = %s, closed_at = now(),
+  sealed = CASE WHEN q."index" IS NULL THEN q.sealed ELSE '' END
+FROM (
+  SELECT quarantine_id, state FROM quarantine WHERE quarantine_id = %s AND state = ANY(%s)
   FOR UPDATE SKIP LOCKED
-)
-RETURNING edge, boot, "index" IS NULL, site, sealed
+) before
+WHERE q.quarantine_id = before.quarantine_id
+RETURNING q.edge, q.boot, q."index" IS NULL, q.site, q.sealed, before.state
 """
 _STRIP = "UPDATE quarantine SET sealed = %s WHERE quarantine_id = %s"
 _JUDGE = """
-UPDATE quarantine SET reason = %s, detail = %s WHERE quarantine_id = %s AND state = 'held'
+UPDATE quarantine q SET reason = %s, detail = %s, state = 'held', site_id = NULL, day = NULL
+FROM (
+  SELECT quarantine_id, state FROM quarantine
+  WHERE quarantine_id = %s AND state IN ('held', 'waiting') FOR UPDATE
+) before
+WHERE q.quarantine_id = before.quarantine_id RETURNING q.edge, q.boot, q.site, before.state
 """
+_COUNTED_AS = {HELD: QUARANTINED, WAITING: WAITING}
 
 
 class Group(NamedTuple):
@@ -92,14 +102,15 @@ def find_held(connection: Connection[Any], reason: str | None) -> list[int]:
 
 def close(cursor: Cursor[Any], quarantine_id: int, state: str) -> bool:
     """Close one row in the caller's transaction. False: it is not held, or somebody is at it."""
-    row = cursor.execute(_CLOSE, (state, quarantine_id)).fetchone()
+    from_states = [HELD, WAITING] if state == REPLAYED else [HELD]
+    row = cursor.execute(_CLOSE, (state, quarantine_id, from_states)).fetchone()
     if row is None:
         return False
-    edge, boot, is_whole, site, sealed = row
+    edge, boot, is_whole, site, sealed, before = row
     if is_whole:
         cursor.execute(_STRIP, (_without_body(sealed), quarantine_id))
     else:
-        counts = {CountKey(edge, boot, site.lower(), QUARANTINED): -1}
+        counts = {CountKey(edge, boot, site.lower(), _COUNTED_AS[before]): -1}
         if state == DISCARDED:
             counts[CountKey(edge, boot, site.lower(), DROPPED + DISCARDED)] = 1
         put_counts(cursor, counts)
@@ -114,8 +125,13 @@ def _without_body(sealed: bytes) -> bytes:
 
 
 def judge(connection: Connection[Any], quarantine_id: int, reason: str, detail: str) -> None:
-    """It stays held, for this reason now."""
-    connection.execute(_JUDGE, (reason, detail, quarantine_id))
+    """It is held, for this reason now; what has waited so far is set aside."""
+    with connection.transaction(), connection.cursor() as cursor:
+        row = cursor.execute(_JUDGE, (reason, detail, quarantine_id)).fetchone()
+        if row is not None and row[3] == WAITING:
+            edge, boot, site, _ = row
+            at = CountKey(edge, boot, site.lower(), WAITING)
+            put_counts(cursor, {at: -1, at._replace(outcome=QUARANTINED): 1})
 
 
 def discard(connection: Connection[Any], quarantine_ids: Sequence[int]) -> int:

@@ -17,6 +17,8 @@ from writer.encode import Row
 from writer.enrich.pipeline import Left
 
 STORED, DUPLICATE, QUARANTINED = "stored", "duplicate", "quarantined"
+WAITING = "waiting"
+"""In flight: such an event is stored once its day's rows are back from the archive."""
 DROPPED = "dropped:"
 """Before the reason."""
 
@@ -45,6 +47,7 @@ class Decided(NamedTuple):
     rows: Sequence[Row]
     dropped: Sequence[Left]
     unfit: Sequence[Unfit]
+    waiting: Sequence[Row] = ()
 
 
 def count_read(
@@ -67,14 +70,16 @@ def count_read(
 
 def _count_batch(counts: Counter[CountKey], batch: Decided) -> None:
     """All its rows as stored."""
-    edge, boot, n, rows, dropped, unfit = batch
+    edge, boot, n, rows, dropped, unfit, waiting = batch
     for site, events in Counter([row.draft.site for row in rows]).items():
         counts[CountKey(edge, boot, site, STORED)] += events
     for left in dropped:
         counts[CountKey(edge, boot, left.draft.site, DROPPED + left.why.reason)] += 1
     for event in unfit:
         counts[_of(event, QUARANTINED)] += 1
-    told_apart = len(rows) + len(dropped) + len(unfit)
+    for row in waiting:
+        counts[CountKey(edge, boot, row.draft.envelope.site.lower(), WAITING)] += 1
+    told_apart = len(rows) + len(dropped) + len(unfit) + len(waiting)
     if told_apart < n:
         # What the reader could not tell apart went to the quarantine with the rest of it.
         site = unfit[0].origin.envelope.site.lower() if unfit else ""

@@ -17,7 +17,7 @@ from redis import Redis
 
 from shared.batch import DamagedBatch, Header, read_header
 from writer.held import DISCARDED
-from writer.ledger_counts import DROPPED, DUPLICATE, QUARANTINED, STORED
+from writer.ledger_counts import DROPPED, DUPLICATE, QUARANTINED, STORED, WAITING
 from writer.ledger_fold import Ranges, read_asides
 from writer.stream import stream_key
 
@@ -79,7 +79,8 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class SiteSums(msgspec.Struct, frozen=True):
-    """Events of a site. ``under_way``: spooled, in flight, set aside unopened, or lost."""
+    """Events of a site. ``under_way``: spooled, in flight (also those that wait for their day's
+    rows), set aside unopened, or lost."""
 
     site: str
     received: int
@@ -321,7 +322,7 @@ def _sum_up(
         duplicate=ours[DUPLICATE],
         dropped=dict(sorted((at_edge + by_us).items())),
         quarantined=ours[QUARANTINED] + sum(boot.aside for boot in boots),
-        in_flight=sum(boot.in_flight for boot in boots),
+        in_flight=sum(boot.in_flight for boot in boots) + ours[WAITING],
         spooled=sum(boot.spooled for boot in boots),
         accepted_lost=sum(boot.accepted_lost for boot in boots),
         missing=tuple(one for boot in boots for one in boot.missing),
@@ -332,7 +333,8 @@ def _sum_up(
 def _sum_site(site: str, counted: _Counted, outcomes: _Counted) -> SiteSums:
     told = _by_outcome({key: n for key, n in counted.items() if key[1] == site})
     ours = _by_outcome({key: n for key, n in outcomes.items() if key[1] == site})
-    under_way = max(0, told[RECEIVED] - ours.total())
+    waiting = ours.pop(WAITING, 0)
+    under_way = max(0, told[RECEIVED] - ours.total() - waiting) + waiting
     return SiteSums(
         site=site,
         received=ours.total() + under_way + _reasons(told).total(),

@@ -16,8 +16,17 @@ from shared.batch import DamagedBatch, read_header
 from shared.envelope import Envelope
 from shared.receipt import MAX_BOOT, MAX_SEQ
 from writer.decode import Unfit
-from writer.zones import moment
+from writer.draft import Origin
+from writer.encode import Row
+from writer.zones import as_date, moment
 
+WAITS = "waits_for_its_day"
+
+_PUT_WAITING = """
+INSERT INTO quarantine
+  (edge, boot, seq, index, site, reason, received_at, sealed, commit_no, state, site_id, day)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)
+"""
 _PUT = """
 INSERT INTO quarantine
   (edge, boot, seq, index, site, reason, detail, received_at, sealed, digest, commit_no)
@@ -53,6 +62,12 @@ class Quarantine:
         if unfit:
             cursor.executemany(_PUT, [self._event_row(event, commit_no) for event in unfit])
 
+    def put_waiting(self, cursor: Cursor[Any], rows: list[Row], commit_no: int) -> None:
+        """Keep events whose day's rows are in the archive alone, until they are back."""
+        if rows:
+            values = [self._waiting_row(row, commit_no) for row in rows]
+            cursor.executemany(_PUT_WAITING, values)
+
     def put_entries(self, cursor: Cursor[Any], damaged: list[Damaged], commit_no: int) -> None:
         """Set whole entries aside; one that is there already is not kept twice."""
         if damaged:
@@ -75,13 +90,25 @@ class Quarantine:
             why.reason,
             storable(why.detail),
             moment(origin.envelope.received_at),
-            self._seal(unfit),
+            self._seal(origin),
             None,
             commit_no,
         )
 
-    def _seal(self, unfit: Unfit) -> bytes:
-        origin = unfit.origin
+    def _waiting_row(self, row: Row, commit_no: int) -> tuple[object, ...]:
+        draft, origin = row.draft, row.draft.origin
+        return (
+            *origin[:4],
+            storable(origin.envelope.site),
+            WAITS,
+            moment(origin.envelope.received_at),
+            self._seal(origin),
+            commit_no,
+            draft.site_id,
+            as_date(draft.day),
+        )
+
+    def _seal(self, origin: Origin) -> bytes:
         alone = msgspec.structs.replace(origin.envelope, first=origin.nth, taken=[origin.taken])
         key_id, newest = next(iter(self._private_keys.items()))
         box = SealedBox(newest.public_key).encrypt(msgspec.msgpack.encode(alone))

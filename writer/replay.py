@@ -21,7 +21,9 @@ from shared.beacon_reader import MAX_EVENTS
 from shared.envelope import Envelope, Headers
 from writer.apart import MAX_DELIVERIES, POISON, Preparing
 from writer.database import DataRefused
+from writer.enrich.retention import REASON
 from writer.held import HELD, Held, judge, read_held
+from writer.ledger_counts import WAITING
 from writer.prepare import Entry
 from writer.quarantine import Quarantine, storable
 from writer.store import REFUSED, Batch, Outcome, Read, Store
@@ -41,6 +43,8 @@ class Became(StrEnum):
     DUPLICATE = "duplicate"
     KNOWN = "stored before"
     """A whole entry whose batch has arrived sound."""
+    WAITING = "waits for its day"
+    """Its day's rows are put back from the archive first."""
     HELD = "still held"
     CLOSED = "not held"
 
@@ -80,7 +84,7 @@ class Replay:
     def replay(self, quarantine_id: int) -> Replayed:
         """Try one row again. Raises Unavailable; then it is still held, or it is done."""
         held = read_held(self._connection, quarantine_id)
-        if held is None or held.state != HELD:
+        if held is None or held.state not in (HELD, WAITING):
             return _alone(Became.CLOSED)
         try:
             entry = self._entry(held)
@@ -136,11 +140,14 @@ def _alone(became: Became, why: str = "") -> Replayed:
 
 def _of(outcome: Outcome, batch: Batch) -> Replayed:
     dropped = Counter(left.why.reason for left in batch.dropped)
+    # Their day has gone: that is found out while they are stored.
+    dropped[REASON] += outcome.dropped - dropped.total()
     counts = {
         Event(Became.STORED): outcome.stored,
         **{Event(Became.HELD_AGAIN, why): n for why, n in outcome.quarantined.items()},
         **{Event(Became.DROPPED, why): n for why, n in dropped.items()},
         Event(Became.DUPLICATE): outcome.duplicate,
+        Event(Became.WAITING): outcome.waiting,
     }
     events = Counter({event: n for event, n in counts.items() if n})
     return Replayed(next(iter(events)).became, events) if events else _alone(Became.STORED)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 from psycopg import Cursor
 
+from shared.clock import Clock, system_clock
 from shared.metrics import WRITER_DATABASE_TROUBLES
 from writer.arrays import register
 from writer.client_ids import Loser, claim
@@ -35,6 +36,7 @@ from writer.enrich.pipeline import Left
 from writer.held import REPLAYED, close
 from writer.ledger_counts import Decided, count_read, put_counts
 from writer.left_out import put_left_out
+from writer.past_days import Parted, part_days, part_rows
 from writer.promises import Promises
 from writer.quarantine import Damaged, Quarantine
 from writer.voids import put_voids
@@ -71,7 +73,8 @@ Number = tuple[str, int, int]
 
 class Batch(NamedTuple):
     """One batch, ready to be stored. ``n``: its events, whatever became of them. ``fields``: the
-    entry it came in, to be set aside whole. ``void``: numbers of its boot that were given up."""
+    entry it came in, to be set aside whole. ``void``: numbers of its boot that were given up.
+    ``waiting``: rows of days whose rows are in the archive alone."""
 
     edge: str
     boot: int
@@ -82,6 +85,7 @@ class Batch(NamedTuple):
     unfit: list[Unfit]
     fields: Mapping[bytes, bytes] = {}
     void: Sequence[int] = ()
+    waiting: Sequence[Row] = ()
 
     @property
     def number(self) -> Number:
@@ -107,6 +111,7 @@ class Outcome(NamedTuple):
     duplicate: int
     dropped: int
     quarantined: Counter[str]
+    waiting: int = 0
 
 
 class Store:
@@ -118,8 +123,10 @@ class Store:
         quarantine: Quarantine,
         answer_s: float = ANSWER_WITHIN_S,
         promises: Promises | None = None,
+        clock: Clock = system_clock,
     ) -> None:
         self._url = postgres_url
+        self._clock = clock
         self._quarantine = quarantine
         self._answer_s = answer_s
         self._patience_s = answer_s
@@ -226,7 +233,7 @@ class Store:
 
     def _put_all(self, cursor: Cursor[Any], read: Read) -> Outcome:
         commit_no = _open_commit(cursor)
-        batches = _put_batches(cursor, read.batches, commit_no)
+        batches = self._part(cursor, _put_batches(cursor, read.batches, commit_no))
         rows = [row for batch in batches for row in batch.rows]
         unfit = [event for batch in batches for event in batch.unfit]
         stored = _put_rows(cursor, rows, commit_no)
@@ -240,6 +247,7 @@ class Store:
         if not close(cursor, quarantine_id, REPLAYED):
             return None
         batches = _put_batches(cursor, [batch], commit_no) if is_whole else [batch]
+        batches = self._part(cursor, batches)
         rows = [row for new in batches for row in new.rows]
         unfit = [event for new in batches for event in new.unfit]
         stored = _put_rows(cursor, rows, commit_no, are_new=False)
@@ -260,7 +268,7 @@ class Store:
         self, cursor: Cursor[Any], batch: Batch, commit_no: int, *, are_new: bool
     ) -> Outcome:
         """One savepoint an event: whatever the database refuses goes to the quarantine."""
-        batches = _put_batches(cursor, [batch], commit_no)
+        batches = self._part(cursor, _put_batches(cursor, [batch], commit_no))
         unfit = [event for new in batches for event in new.unfit]
         stored, refusals = _Stored(0, [], [], []), list[Unfit]()
         for row in [row for new in batches for row in new.rows]:
@@ -276,6 +284,12 @@ class Store:
         read = Read([batch], [])
         return self._finish(cursor, read, batches, unfit, stored, commit_no, refusals)
 
+    def _part(self, cursor: Cursor[Any], batches: list[Batch]) -> list[Batch]:
+        """The same, less the rows that their days do not take now, or not any more."""
+        rows = [row for batch in batches for row in batch.rows]
+        parted = part_days(cursor, rows, self._clock())
+        return [_less(batch, parted) for batch in batches] if any(parted) else batches
+
     def _finish(
         self,
         cursor: Cursor[Any],
@@ -287,7 +301,9 @@ class Store:
         refusals: Sequence[Unfit] = (),
     ) -> Outcome:
         unfit = [*unfit, *refusals]
+        waiting = [row for batch in batches for row in batch.waiting]
         self._quarantine.put_events(cursor, unfit, commit_no)
+        self._quarantine.put_waiting(cursor, waiting, commit_no)
         dropped = [left for batch in batches for left in batch.dropped]
         _put_dropped(cursor, dropped)
         put_left_out(cursor, stored.losers, dropped, commit_no)
@@ -305,6 +321,7 @@ class Store:
             duplicate=rows - len(refusals) - stored.events,
             dropped=len(dropped),
             quarantined=Counter(reasons),
+            waiting=len(waiting),
         )
 
 
@@ -326,8 +343,15 @@ class _Stored(NamedTuple):
         )
 
 
+def _less(batch: Batch, parted: Parted) -> Batch:
+    rows, late, lost = part_rows(batch.rows, parted)
+    return batch._replace(rows=rows, dropped=batch.dropped + lost, waiting=late)
+
+
 def _decided(batch: Batch) -> Decided:
-    return Decided(batch.edge, batch.boot, batch.n, batch.rows, batch.dropped, batch.unfit)
+    return Decided(
+        batch.edge, batch.boot, batch.n, batch.rows, batch.dropped, batch.unfit, batch.waiting
+    )
 
 
 def _do_each(works: Iterable[Callable[[], Outcome]]) -> list[Outcome]:

@@ -149,11 +149,18 @@ quarantine = Table(
     Column("commit_no", BigInteger, nullable=False),
     Column("set_aside_at", Instant, nullable=False, server_default=NOW),
     Column(
-        "state", Text, nullable=False, server_default="held", comment="held, replayed, discarded"
+        "state",
+        Text,
+        nullable=False,
+        server_default="held",
+        comment="held, waiting, replayed, discarded",
     ),
     Column("closed_at", Instant),
     Column("digest", LargeBinary, comment="of a whole entry, which no ledger knows: kept once"),
+    Column("site_id", Integer, comment="of an event that waits for its day"),
+    Column("day", Date, comment="of an event that waits for it"),
     Index("quarantine_once", "edge", "digest", unique=True),
+    Index("quarantine_waiting", "site_id", "day", postgresql_where=text("state = 'waiting'")),
 )
 
 dropped = Table(
@@ -347,7 +354,11 @@ site_day = Table(
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column(
-        "state", Text, nullable=False, server_default="open", comment="open, archived, file, gone"
+        "state",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open, archived, file, gone, forgotten",
     ),
     Column(
         "touched",

@@ -77,6 +77,8 @@ async def test_a_key_that_beacons_cannot_send_is_refused(database: str, key: str
         ({"props": ["a\0"]}, "bad_value", "props"),
         ({"props": ["x"] * 1_001}, "too_many", "props"),
         ({"keep_days": 0}, "out_of_range", "keep_days"),
+        ({"rows_in_database_days": 7}, "out_of_range", "rows_in_database_days"),
+        ({"keep_rollups_days": 100_001}, "out_of_range", "keep_rollups_days"),
         ({"events_per_s": 10**9}, "out_of_range", "events_per_s"),
         ({"honour_dnt": "yes"}, "wrong_type", "honour_dnt"),
         ({"colour": "red"}, "bad_value", "colour"),

@@ -29,7 +29,6 @@ from tests.writer_world import (
 from writer.geo_files import CITY, COUNTRY, GeoUnavailable, fetch
 from writer.jobs.client_ids import forget_client_ids
 from writer.jobs.geo import refresh_geo
-from writer.jobs.retention import delete_rows
 from writer.jobs.salts import delete_salts
 from writer.jobs.schedule import SCHEDULE, enqueue
 from writer.stream import stream_key
@@ -133,35 +132,6 @@ def test_client_ids_are_forgotten_after_eight_days(db: psycopg.Connection[Any], 
     assert db.execute("select count(*) from left_out").fetchone() == (1,)
     assert forget_client_ids(db, TODAY + timedelta(days=8, seconds=1)) == 1
     assert db.execute("select count(*) from left_out").fetchone() == (0,)
-
-
-def test_rows_go_by_whole_site_days_and_each_sites_own_limit(
-    db: psycopg.Connection[Any], pipe: Pipe, database: str
-) -> None:
-    put_site(database, "brief.example", keep_days=2)
-    for site in ("example.com", "brief.example"):
-        store_one(pipe, site=site)
-        store_one(pipe, site=site, received_at=NOON - 20 * 3_600 * 1_000_000)
-    assert delete_rows(db, TODAY + timedelta(days=2, hours=11), 30) == 1
-    found = db.execute(
-        "select s.key, day::text, state from site_day join site s using (site_id) order by 1, 2"
-    ).fetchall()
-    assert found == [
-        ("brief.example", "2026-06-09", "gone"),
-        ("brief.example", "2026-06-10", "open"),
-        ("example.com", "2026-06-09", "open"),
-        ("example.com", "2026-06-10", "open"),
-    ]
-    assert db.execute("select count(*) from events").fetchone() == (3,)
-
-
-def test_a_chunk_past_every_sites_limit_is_dropped(db: psycopg.Connection[Any], pipe: Pipe) -> None:
-    store_one(pipe)
-    chunks = "select count(*) from timescaledb_information.chunks"
-    assert db.execute(chunks.encode()).fetchone() == (1,)
-    delete_rows(db, TODAY + timedelta(days=60), 30)
-    assert db.execute(chunks.encode()).fetchone() == (0,)
-    assert db.execute("select state from site_day").fetchall() == [("gone",)]
 
 
 def test_what_comes_for_a_day_past_retention_is_dropped_and_counted(

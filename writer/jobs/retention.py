@@ -1,70 +1,100 @@
-"""Deletes rows older than their site keeps them, by whole site-days.
+"""How long data is kept, site by site: rows, files and rollups go when their time has come.
 
-A chunk holds all sites: it is dropped once it is past every site's limit; before that a site's
-rows are deleted from it, one site-day a transaction.
+Every step is one site-day in one transaction, so that a death at any moment leaves whole days, and
+the next run does what is left. Nothing is ever subtracted from a rollup: it is whole, or dropped.
 """
 
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 from psycopg import Connection
 
+from shared.sites import SiteSettings
+from writer.jobs.chunks import drop_empty_chunks
+from writer.jobs.go import forget_all, go_all
+from writer.jobs.leave import leave_all
 from writer.jobs.setting_up import job_settings
 
 log = logging.getLogger("jobs")
 
 _SITES = """
 SELECT site_id, (
-    SELECT (value #>> '{}')::int FROM site_setting s
-    WHERE s.site_id = site.site_id AND name = 'keep_days' AND valid_from <= %s
-    ORDER BY valid_from DESC LIMIT 1
-) FROM site
+  SELECT coalesce(jsonb_object_agg(name, value), '{}') FROM (
+    SELECT DISTINCT ON (name) name, value FROM site_setting s
+    WHERE s.site_id = site.site_id AND valid_from <= %s
+      AND name IN ('keep_days', 'rows_in_database_days', 'keep_rollups_days')
+    ORDER BY name, valid_from DESC
+  ) latest
+) FROM site ORDER BY site_id
 """
-_EXPIRED = """
-SELECT day, starts_at, ends_at, state FROM site_day
-WHERE site_id = %s AND ends_at <= %s ORDER BY day
-"""
-_DELETE_DAY = "DELETE FROM events WHERE site_id = %s AND ts >= %s AND ts < %s"
-_DELETE_BEFORE = "DELETE FROM events WHERE site_id = %s AND ts < %s"
-_MARK = "UPDATE site_day SET state = 'gone' WHERE site_id = %s AND day = %s"
-_DROP_CHUNKS = "SELECT count(*) FROM drop_chunks('events', older_than => %s::timestamptz)"
-# The longest a site-day lasts: one that is not expired may begin so long before the limit.
-_LONGEST_DAY = timedelta(days=2)
+
+
+class Limits(NamedTuple):
+    """Of one site: days that ended by then go; None: none does. Rollups never go before rows."""
+
+    site_id: int
+    kept_since: datetime
+    in_database_since: datetime | None
+    rolled_since: datetime | None
 
 
 def run() -> int:
-    """Delete what is due; returns how many rows were deleted, dropped chunks not counted."""
+    """Do what is due; returns how many rows were deleted."""
     settings = job_settings()
     with psycopg.connect(settings.postgres_url, autocommit=True) as connection:
-        return delete_rows(connection, datetime.now(UTC), settings.rows_keep_days)
+        now = datetime.now(UTC)
+        return keep_to_limits(connection, now, settings.rows_keep_days, settings.archive_folder)
 
 
-def delete_rows(connection: Connection[Any], now: datetime, default_keep_days: int) -> int:
-    """The same as of ``now``."""
-    limits = {
-        site_id: now - timedelta(days=keep_days or default_keep_days)
-        for site_id, keep_days in connection.execute(_SITES, (now,))
-    }
-    if limits:
-        connection.execute(_DROP_CHUNKS, (min(limits.values()) - _LONGEST_DAY,))
-    deleted = sum(_delete_of_site(connection, site_id, limit) for site_id, limit in limits.items())
-    if deleted:
-        log.info("%d rows past their site's retention are deleted", deleted)
-    return deleted
-
-
-def _delete_of_site(connection: Connection[Any], site_id: int, limit: datetime) -> int:
-    expired = connection.execute(_EXPIRED, (site_id, limit)).fetchall()
+def keep_to_limits(
+    connection: Connection[Any], now: datetime, default_keep_days: int, folder: Path
+) -> int:
+    """The same as of ``now``, on an autocommit connection. ``folder``: the archive's."""
     deleted = 0
-    for day, starts_at, ends_at, state in expired:
-        if state != "gone":
-            with connection.transaction():
-                deleted += connection.execute(_DELETE_DAY, (site_id, starts_at, ends_at)).rowcount
-                connection.execute(_MARK, (site_id, day))
-    if expired:
-        # What came after its day was gone.
-        last_end = max(ends_at for _, _, ends_at, _ in expired)
-        deleted += connection.execute(_DELETE_BEFORE, (site_id, last_end)).rowcount
+    for limits in read_limits(connection, now, default_keep_days):
+        site_id = limits.site_id
+        deleted += go_all(connection, site_id, limits.kept_since, now)
+        if limits.in_database_since is not None:
+            deleted += leave_all(connection, folder, site_id, limits.in_database_since)
+        if limits.rolled_since is not None:
+            forget_all(connection, site_id, limits.rolled_since)
+    dropped = drop_empty_chunks(connection, now)
+    if deleted or dropped:
+        log.info("%d rows past their time are deleted, %d chunks dropped", deleted, dropped)
     return deleted
+
+
+def read_limits(connection: Connection[Any], now: datetime, default_keep_days: int) -> list[Limits]:
+    """Of every site, as its settings are now; of one whose settings cannot be read, none."""
+    return [
+        limits
+        for site_id, values in connection.execute(_SITES, (now,)).fetchall()
+        for limits in _limits(site_id, values, now, default_keep_days)
+    ]
+
+
+def _limits(
+    site_id: int, values: dict[str, Any], now: datetime, default_keep_days: int
+) -> Iterator[Limits]:
+    try:
+        settings = msgspec.convert(values, SiteSettings)
+    except msgspec.ValidationError:
+        log.error("site %d: its settings of retention cannot be used: nothing is deleted", site_id)
+        return
+
+    def before(days: int) -> datetime:
+        return now - timedelta(days=days)
+
+    kept, rolled = before(settings.keep_days or default_keep_days), settings.keep_rollups_days
+    in_database = settings.rows_in_database_days
+    yield Limits(
+        site_id,
+        kept,
+        None if in_database is None else before(in_database),
+        None if rolled is None else min(before(rolled), kept),
+    )

@@ -12,7 +12,7 @@ from rq import Queue
 from rq.cron import CronJob
 from rq.serializers import JSONSerializer
 
-from writer.jobs import archive, client_ids, geo, retention, salts
+from writer.jobs import archive, client_ids, geo, restore, retention, salts
 
 log = logging.getLogger("jobs")
 
@@ -34,7 +34,8 @@ SCHEDULE = (
     Scheduled("salts", salts.run, "7 * * * *", timedelta(minutes=10)),
     Scheduled("client_ids", client_ids.run, "37 2 * * *", timedelta(hours=2)),
     Scheduled("archive", archive.run, "17 * * * *", timedelta(hours=12)),
-    Scheduled("retention", retention.run, "23 3 * * *", timedelta(hours=6)),
+    Scheduled("retention", retention.run, "23 * * * *", timedelta(hours=6)),
+    Scheduled("restore", restore.run, "*/5 * * * *", timedelta(hours=6)),
     Scheduled("geo", geo.run, "41 4 * * 3", timedelta(hours=1)),
 )
 
