@@ -157,6 +157,7 @@ class BeaconProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         self._in_head = True
         self._arrived = 0
+        self._idle_since = None
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
@@ -193,15 +194,11 @@ class BeaconProtocol(HttpToolsProtocol):
         if self.pipeline or self.transport.is_closing():
             super().on_response_complete()
             return
-        self.server_state.total_requests += 1
         if self.flow.read_paused:
             self.flow.resume_reading()
         self._idle_since = self.loop.time()
         if self._idle_watch is None:
             self._watch_idle(self.timeout_keep_alive)
-
-    def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
 
     def _watch_idle(self, seconds: float) -> None:
         self._idle_watch = self.loop.call_later(seconds, self._close_when_idle)
