@@ -45,6 +45,7 @@ VERBS = {
     "edge": Verb("edge", "Register and retire edges.", OPERATOR),
     "ledger": Verb("ledger", "Account for everything that was acknowledged.", OPERATOR),
     "quarantine": Verb("quarantine", "Look at, replay, discard what was set aside.", OPERATOR),
+    "rollup": Verb("rollup", "Make the sums of days anew, or compare them.", OPERATOR),
     "ip": Verb("ip", "Whose address is believed, and why.", OPERATOR, needs_core=False),
     "settings": Verb("settings", "Every setting, its value and meaning.", OPERATOR, False, False),
     "keys": Verb("keys", "Make, rotate and back up the keys.", OPERATOR, needs_core=False),

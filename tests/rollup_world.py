@@ -3,9 +3,10 @@ Python to compare with."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import Connection
@@ -18,6 +19,7 @@ Event = dict[str, Any]
 Rows = dict[tuple[Any, ...], dict[str, int]]
 """(dimension, day, value) or (dimension, day, hour, value) → sums."""
 
+NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
 
 
@@ -153,7 +155,7 @@ class Naive:
 
     def _day_keys(self, event: Event) -> list[tuple[Any, ...]]:
         day, props = event["day"], event.get("props") or {}
-        own = [(name, day, event[name]) for name in ("page", "name", "hostname")]
+        own = [(name, day, event.get(name, "")) for name in ("page", "name", "hostname")]
         declared = [(f"props:{key}", day, _text(props.get(key))) for key in self.keys]
         return [("", day, ""), *own, *declared]
 
@@ -180,3 +182,22 @@ def _text(value: object) -> str:
     if value is None or value == "":
         return "(none)"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def event(number: int, **columns: Any) -> Event:
+    """A pageview of ``/`` at noon and ``number`` seconds, each by a visitor of its own unless
+    ``columns`` say otherwise."""
+    at = NOON + timedelta(seconds=number)
+    plain = {"day": at.date(), "hour": at.hour, "visitor": number, "name": "pageview"}
+    return {"ts": at, "event_id": UUID(int=number), **plain, "interactive": True, "page": "/",
+            "bot": None, **columns}  # fmt: skip
+
+
+def put_day(connection: Connection[Any], site_id: int) -> None:
+    """The row of the site-day of most events, in UTC."""
+    day = NOON.date()
+    connection.execute(
+        "INSERT INTO site_day (site_id, day, starts_at, ends_at)"
+        " VALUES (%s, %s, %s::date, %s::date + 1)",
+        (site_id, day, day, day),
+    )

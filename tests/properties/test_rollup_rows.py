@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from tests.oracle.traffic import COMMITS, Event, traffic
 from tests.rollup_world import Naive, commit, connect, stored_days, stored_hours
 from tests.writer_world import put_site
+from writer.rollups.rebuild import find_days, rebuild, verify
 from writer.rollups.step import step
 from writer.rollups.sums import Sums
 
 KEYS = ("$.a/b", "n", "plan")
 _ONE_BY_ONE = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -44,6 +45,10 @@ def test_events_late_shuffled_split_and_replaced_give_the_rows_of_a_naive_count(
             if now or number == COMMITS:
                 assert step(connection, sums)
                 _compare(connection, site_id, _standing(events, number))
+        for of in find_days(connection, site_id)[-1:]:
+            assert verify(connection, of, sums) is None
+            assert rebuild(connection, of, sums)
+        _compare(connection, site_id, _standing(events, COMMITS))
 
 
 def _compare(connection: Any, site_id: int, events: list[Event]) -> None:

@@ -51,17 +51,19 @@ _TOUCH = """
 UPDATE site_day SET touched = %s FROM unnest(%s::int[], %s::date[]) AS t (site_id, day)
 WHERE site_day.site_id = t.site_id AND site_day.day = t.day
 """
-_PROPS = """
-SELECT t.site_id, t.day, r.keys IS NULL, coalesce(r.keys, (
+_DECLARED = """coalesce((
   SELECT array(SELECT DISTINCT jsonb_array_elements_text(value) ORDER BY 1) FROM (
     SELECT value FROM site_setting s
     WHERE s.site_id = t.site_id AND name = 'props' AND valid_from <= clock_timestamp()
     ORDER BY valid_from DESC LIMIT 1
   ) latest WHERE jsonb_typeof(value) = 'array'
-), '{}')
+), '{}')"""
+_PROPS = f"""
+SELECT t.site_id, t.day, r.keys IS NULL, coalesce(r.keys, {_DECLARED})
 FROM unnest(%s::int[], %s::date[]) AS t (site_id, day)
 LEFT JOIN rollup_props r USING (site_id, day)
 """
+_DECLARED_NOW = f"SELECT {_DECLARED} FROM (SELECT %s::int AS site_id) AS t"
 _PUT_PROPS = """
 INSERT INTO rollup_props (site_id, day, keys) VALUES (%s, %s, %s)
 ON CONFLICT (site_id, day) DO UPDATE SET keys = excluded.keys
@@ -117,6 +119,12 @@ def read_props(connection: Connection[Any], days: Sequence[SiteDay]) -> list[Pro
     """Of each of these days."""
     found = connection.execute(_PROPS, arrays(days)).fetchall()
     return [Props(SiteDay(site_id, day), is_new, keys) for site_id, day, is_new, keys in found]
+
+
+def read_declared(connection: Connection[Any], of: SiteDay) -> Props:
+    """What the site declares now, whatever was rolled up before."""
+    row = connection.execute(_DECLARED_NOW, (of.site_id,)).fetchone()
+    return Props(of, True, row[0] if row else [])
 
 
 def put_props(connection: Connection[Any], props: Sequence[Props]) -> None:

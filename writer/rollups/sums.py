@@ -66,7 +66,7 @@ FROM read_csv(?, columns = {_TYPES!r}, header = false, auto_detect = false, deli
 """
 _NARROW = (
     "id, site_id, day, hour, visitor, ts, event_id, name, interactive, hostname, page,"
-    " engaged_ms, scroll_pct"
+    " engaged_ms, scroll_pct, props"
 )
 _MAKE_NUMBERED = f"""
 CREATE OR REPLACE TEMP TABLE numbered AS
@@ -110,105 +110,93 @@ FROM (
 ) measured JOIN event ON event.id = first_id
 """
 
-_ZERO = dict.fromkeys(SUMS, "0")
-_VISITORS = "count(DISTINCT visitor) FILTER (sign > 0) - count(DISTINCT visitor) FILTER (sign < 0)"
-_WHOLE_VISITS = {
-    "visits": "sum(sign)",
-    "views": "sum(sign * views)",
-    "bounced": "sum(sign * bounced)",
-    "lasted_ms": "sum(sign * lasted_ms)",
-}
-_EVENTS_OF_VISITS = {"pageviews": "sum(sign * views)", "events": "sum(sign * events)"}
-_EVENTS = {"pageviews": "sum(sign * pageviews)", "events": "sum(sign * events)"}
-_OF_ITS_VISITS = {
-    name: f"{total} FILTER (visit_no IS NOT NULL)" for name, total in _WHOLE_VISITS.items()
-}
-_ENGAGED = {
-    "engaged_ms": "sum(sign * engaged_ms)",
-    "engaged_visits": "sum(sign) FILTER (engaged_ms IS NOT NULL)",
-    "scroll_pct": "sum(sign * scroll_pct)",
-    "scroll_visits": "sum(sign) FILTER (scroll_pct IS NOT NULL)",
-}
-_DAY_ONLY = "-1::SMALLINT"
-
-
-def _sums(**known: str) -> str:
-    return ", ".join(
-        f"coalesce({total}, 0)::BIGINT AS {name}" for name, total in {**_ZERO, **known}.items()
-    )
-
-
-def _of_visits() -> str:
-    """By each dimension of visits."""
-    sums = _sums(visitors=_VISITORS, **_WHOLE_VISITS, **_EVENTS_OF_VISITS)
-    return f"""
-SELECT site_id, dimension, day, {_DAY_ONLY} AS hour, value, {sums}
-FROM (UNPIVOT visit ON {", ".join(OF_VISIT)} INTO NAME dimension VALUE value)
-GROUP BY site_id, dimension, day, value
-"""
-
-
-def _at_entry_page() -> str:
-    """By page a visit counts at its entry page."""
-    return f"""
-SELECT site_id, '{PAGE}', day, {_DAY_ONLY}, {ENTRY_PAGE}, {_sums(**_WHOLE_VISITS)}
-FROM visit GROUP BY site_id, day, {ENTRY_PAGE}
-"""
-
-
-def _of_events(
-    dimension: str, value: str, hour: str, *, with_visits: bool = True, source: str = "numbered"
-) -> str:
-    """By what an event has; beside it the visits that hold such an event, measured whole."""
-    key = "sign, site_id, day, visitor, visit_no"
-    sums = _sums(visitors=_VISITORS, **_EVENTS, **(_OF_ITS_VISITS if with_visits else {}))
-    return f"""
-SELECT site_id, dimension, day, bucket AS hour, value, {sums}
-FROM (
-  SELECT {key}, {dimension} AS dimension, {hour} AS bucket, {value} AS value,
-    count(*) AS events, count(*) FILTER (is_view) AS pageviews
-  FROM {source} WHERE NOT quiet
-  GROUP BY ALL
-) LEFT JOIN (SELECT {key}, views, bounced, lasted_ms FROM visit)
-  USING (sign, site_id, day, visitor, visit_no)
-GROUP BY site_id, dimension, day, bucket, value
-"""
-
-
-def _of_engagement(dimension: str, value: str) -> str:
-    """Engagement with a page by one visit is one, however many events tell of it."""
-    return f"""
-SELECT site_id, '{dimension}', day, {_DAY_ONLY}, {value} AS value, {_sums(**_ENGAGED)}
-FROM (
-  SELECT sign, site_id, day, visitor, visit_no, page, sum(engaged_ms) AS engaged_ms,
-    max(scroll_pct) AS scroll_pct
-  FROM numbered WHERE quiet AND visit_no > 0
-  GROUP BY sign, site_id, day, visitor, visit_no, page
-) GROUP BY site_id, day, value
-"""
-
-
-_WITH_PROPS = """(
-  SELECT numbered.*, unnest(from_json(event.props, '[["VARCHAR"]]')) AS pair
-  FROM numbered JOIN event USING (id) WHERE event.props IS NOT NULL
+_WHOLE_DAY = "-1::SMALLINT"
+"""In place of an hour, for ``rollup_day``."""
+_PAIRS = f"""list_transform(
+  from_json(props, '[["VARCHAR"]]'),
+  lambda pair: {{'dimension': '{PROPS}' || pair[1], 'hour': {_WHOLE_DAY}, 'value': pair[2]}}
 )"""
 
-_PARTS = (
-    _of_visits(),
-    _at_entry_page(),
-    _of_events(f"'{TOTAL}'", "''", _DAY_ONLY),
-    _of_events(f"'{TOTAL}'", "''", "hour"),
-    _of_events(f"'{NAME}'", "name", _DAY_ONLY),
-    _of_events(f"'{NAME}'", "name", "hour"),
-    _of_events(f"'{HOSTNAME}'", "hostname", _DAY_ONLY),
-    _of_events(f"'{PAGE}'", "page", _DAY_ONLY, with_visits=False),
-    _of_engagement(PAGE, "page"),
-    _of_engagement(TOTAL, "''"),
-    _of_events(f"'{PROPS}' || pair[1]", "pair[2]", _DAY_ONLY, source=_WITH_PROPS),
+
+def _at(dimension: str, value: str, hour: str = _WHOLE_DAY) -> str:
+    return f"{{'dimension': '{dimension}', 'hour': {hour}, 'value': {value}}}"
+
+
+_PLACES = ", ".join(
+    (
+        _at(TOTAL, "''"),
+        _at(TOTAL, "''", "hour"),
+        _at(NAME, NAME),
+        _at(NAME, NAME, "hour"),
+        _at(HOSTNAME, HOSTNAME),
+        _at(PAGE, PAGE),
+    )
 )
+"""Where an event counts, beside its declared props."""
+
 _KEY = "site_id, dimension, day, hour, value"
-_ALL_SUMS = ", ".join(f"sum({name})::BIGINT AS {name}" for name in SUMS)
-_CHANGED = " OR ".join(f"sum({name}) <> 0" for name in SUMS)
+_VISITOR = "sign, site_id, day, visitor"
+_VISIT = f"{_VISITOR}, visit_no"
+_OF_VISITOR = ("visits", "pageviews", "events", "views", "bounced", "lasted_ms")
+_OF_ENGAGEMENT = ("engaged_ms", "engaged_visits", "scroll_pct", "scroll_visits")
+_MEASURES = "views, bounced, lasted_ms"
+
+
+def _sum(names: Iterable[str], times: str = "") -> str:
+    return ", ".join(f"sum({times}{name})::BIGINT AS {name}" for name in names)
+
+
+_ADD = f"""
+CREATE OR REPLACE TEMP TABLE total AS
+WITH placed AS (
+  SELECT {_VISIT}, is_view, unnest(list_concat([{_PLACES}], {_PAIRS})) AS place
+  FROM numbered WHERE NOT quiet
+), event_of_visit AS (
+  SELECT {_VISIT}, place.dimension, place.hour, place.value,
+    count(*) AS events, count(*) FILTER (is_view) AS pageviews
+  FROM placed GROUP BY ALL
+), counted AS (
+  -- What an event has: beside it, the visits that hold such an event, measured whole. A page's
+  -- visits are those that entered there.
+  SELECT {_VISITOR}, dimension, hour, value, pageviews, events,
+    (measured IS NOT NULL AND dimension <> '{PAGE}')::BIGINT AS visits,
+    CASE WHEN dimension <> '{PAGE}' THEN views ELSE 0 END AS views,
+    CASE WHEN dimension <> '{PAGE}' THEN bounced ELSE 0 END AS bounced,
+    CASE WHEN dimension <> '{PAGE}' THEN lasted_ms ELSE 0 END AS lasted_ms
+  FROM event_of_visit
+  LEFT JOIN (SELECT {_VISIT}, {_MEASURES}, true AS measured FROM visit)
+    USING ({_VISIT.replace(" ", "")})
+  UNION ALL BY NAME
+  SELECT {_VISITOR}, dimension, {_WHOLE_DAY} AS hour, value,
+    views AS pageviews, events, 1::BIGINT AS visits, {_MEASURES}
+  FROM (UNPIVOT visit ON {", ".join(OF_VISIT)} INTO NAME dimension VALUE value)
+), by_visitor AS (
+  SELECT {_VISITOR}, dimension, hour, value, {_sum(_OF_VISITOR)} FROM counted GROUP BY ALL
+), engaged AS (
+  -- Engagement with a page by one visit is one, however many events tell of it.
+  SELECT {_VISIT}, page, sum(engaged_ms)::BIGINT AS engaged_ms, max(scroll_pct) AS scroll_pct,
+    (count(engaged_ms) > 0)::BIGINT AS engaged_visits,
+    (count(scroll_pct) > 0)::BIGINT AS scroll_visits
+  FROM numbered WHERE quiet AND visit_no > 0 GROUP BY ALL
+), changes AS (
+  SELECT site_id, dimension, day, hour, value,
+    sum(sign) FILTER (visitor IS NOT NULL)::BIGINT AS visitors, {_sum(_OF_VISITOR, "sign * ")}
+  FROM by_visitor GROUP BY ALL
+  UNION ALL BY NAME
+  SELECT site_id, '{PAGE}' AS dimension, day, {_WHOLE_DAY} AS hour, {ENTRY_PAGE} AS value,
+    sum(sign)::BIGINT AS visits, {_sum(("views", "bounced", "lasted_ms"), "sign * ")}
+  FROM visit GROUP BY ALL
+  UNION ALL BY NAME
+  SELECT site_id, place.dimension, day, {_WHOLE_DAY} AS hour, place.value,
+    {_sum(_OF_ENGAGEMENT, "sign * ")}
+  FROM (
+    SELECT *, unnest([{_at(PAGE, PAGE)}, {_at(TOTAL, "''")}]) AS place FROM engaged
+  ) GROUP BY ALL
+  UNION ALL BY NAME SELECT * FROM total
+)
+SELECT {_KEY}, {", ".join(f"coalesce(sum({n}), 0)::BIGINT AS {n}" for n in SUMS)}
+FROM changes GROUP BY {_KEY} HAVING {" OR ".join(f"sum({n}) <> 0" for n in SUMS)}
+"""
 _MAKE_TOTAL = (
     "CREATE OR REPLACE TEMP TABLE total (site_id INTEGER, dimension VARCHAR, day DATE,"
     f" hour SMALLINT, value VARCHAR, {', '.join(f'{name} BIGINT' for name in SUMS)})"
@@ -217,12 +205,6 @@ _MAKE_LEFT_OUT = (
     "CREATE OR REPLACE TEMP TABLE left_out (site_id INTEGER, day DATE, dimension VARCHAR)"
 )
 _PUT_LEFT_OUT = "INSERT INTO left_out VALUES (?, ?, ?)"
-_ADD = f"""
-CREATE OR REPLACE TEMP TABLE total AS
-SELECT {_KEY}, {_ALL_SUMS}
-FROM (SELECT * FROM total UNION ALL {" UNION ALL ".join(_PARTS)})
-GROUP BY {_KEY} HAVING {_CHANGED}
-"""
 _DROP_LEFT_OUT = """
 DELETE FROM total WHERE (site_id, day, dimension) IN (SELECT site_id, day, dimension FROM left_out)
 """
