@@ -115,8 +115,8 @@ async def test_a_writer_that_dies_of_an_event_gets_past_it_and_stores_the_rest(
     edge = FakeEdge()
     # Small reads, so that what is poisoned takes few neighbours along each time.
     entries = [
-        edge.entry([envelope(title="exit" if n == 40 else str(n)) for n in range(at, at + 10)])
-        for at in range(0, 100, 10)
+        edge.entry([envelope(title="exit" if n == 440 else str(n)) for n in range(at, at + 10)])
+        for at in range(0, 1_000, 10)
     ]
     await send(redis, *entries)
     settings = writer_settings(database, primary)
@@ -138,8 +138,8 @@ async def test_a_writer_that_dies_of_an_event_gets_past_it_and_stores_the_rest(
     await redis.aclose()
     assert pending["pending"] == 0
     assert deaths == MAX_DELIVERIES
-    assert len(standing(database)) == 90
-    assert rows(database, "select reason, seq from quarantine") == [("poison", 5)]
+    assert len(standing(database)) == 990
+    assert rows(database, "select reason, seq from quarantine") == [("poison", 45)]
 
 
 def test_a_read_that_takes_too_much_time_ends_its_process_whatever_holds_the_interpreter() -> None:

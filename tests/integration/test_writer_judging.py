@@ -269,7 +269,7 @@ def test_an_entry_in_another_edges_stream_is_set_aside(database: str, pipe: Pipe
     assert outcome.quarantined == {"header_mismatch": 1}
 
 
-def test_a_poison_event_goes_to_the_quarantine_and_its_neighbours_are_stored(
+def test_a_poison_event_in_a_thousand_is_set_aside_alone_and_delays_no_neighbour(
     database: str, pipe: Pipe
 ) -> None:
     def fail_on_poison(drafts: Sequence[Draft]) -> None:
@@ -277,6 +277,10 @@ def test_a_poison_event_goes_to_the_quarantine_and_its_neighbours_are_stored(
             raise RuntimeError
 
     pipe.preparer.pipeline = (Step("failing", fail_on_poison), *pipe.preparer.pipeline)
-    pipe.put(FakeEdge().entry([envelope(title=title) for title in ("a", "poison", "b")]))
-    assert sorted(standing(database, "title")) == [("a",), ("b",)]
-    assert reasons(database) == [(1, "enrichment_failed")]
+    titles = ["poison" if number == 440 else str(number) for number in range(1_000)]
+    [outcome] = pipe.put(FakeEdge().entry([envelope(title=title) for title in titles]))
+    assert outcome.stored == 999
+    assert sorted(standing(database, "title")) == sorted(
+        (title,) for title in titles if title != "poison"
+    )
+    assert reasons(database) == [(440, "enrichment_failed")]
