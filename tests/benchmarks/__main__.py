@@ -30,6 +30,7 @@ MODULES = {
     "overview_paint_ms": "overview_paint",
     "live_long_tasks": "live_long_tasks",
     "resident_mb": "resident",
+    "rollup_cost": "rollup_cost",
     "panels_vs_duckdb": "panels_vs_duckdb",
     "panels_vs_chdb": "panels_vs_chdb",
     "filtered_vs_duckdb": "filtered_vs_duckdb",
