@@ -118,6 +118,10 @@ WRITER_EVENTS = Counter(
     "Events by what became of them: stored, duplicate, dropped, quarantined, waiting",
     ["outcome"],
 )
+WRITER_WAITING = Gauge(
+    "millrace_writer_waiting_events",
+    "Events that wait until their day's rows are back from the archive",
+)
 WRITER_BATCHES = Counter(
     "millrace_writer_batches",
     "Batches by what became of them: new, repeated, quarantined",

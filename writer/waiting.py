@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from shared.metrics import WRITER_WAITING
 from writer.replay import Replay
 from writer.session import Session
 
@@ -19,12 +20,14 @@ log = logging.getLogger("writer")
 MakeReplay = Callable[[Connection[Any]], AbstractContextManager[Replay]]
 
 _AT_ONCE = 200
-_IS_READY = """
-FROM quarantine q JOIN site_day d USING (site_id, day)
-WHERE q.state = 'waiting' AND d.state <> 'file'
+_LOOK = """
+SELECT count(*), count(*) FILTER (WHERE d.state <> 'file')
+FROM quarantine q JOIN site_day d USING (site_id, day) WHERE q.state = 'waiting'
 """
-_ANY_READY = f"SELECT EXISTS (SELECT {_IS_READY})"
-_READY = f"SELECT quarantine_id {_IS_READY} ORDER BY quarantine_id LIMIT %s"
+_READY = """
+SELECT quarantine_id FROM quarantine q JOIN site_day d USING (site_id, day)
+WHERE q.state = 'waiting' AND d.state <> 'file' ORDER BY quarantine_id LIMIT %s
+"""
 
 
 class Waiting:
@@ -37,7 +40,9 @@ class Waiting:
 
     async def store_ready(self) -> None:
         """Raises Unavailable."""
-        if await self._look.run(_any_ready):
+        waiting, ready = await self._look.run(_look)
+        WRITER_WAITING.set(waiting)
+        if ready:
             stored = await self._work.run(self._store)
             log.info("%d events were stored that waited for their day", stored)
 
@@ -58,5 +63,7 @@ def store_ready(connection: Connection[Any], replay: Replay) -> int:
     return len(found)
 
 
-def _any_ready(connection: Connection[Any]) -> bool:
-    return connection.execute(_ANY_READY).fetchone() == (True,)
+def _look(connection: Connection[Any]) -> tuple[int, int]:
+    """How many wait, and how many of these need not any more."""
+    waiting, ready = connection.execute(_LOOK).fetchone() or (0, 0)
+    return waiting, ready
