@@ -84,7 +84,7 @@ events = Table(
     Column("language", Text, nullable=False, server_default=""),
     Column("screen", Text, nullable=False, server_default="", comment="class by width"),
     Column("user_id", Text, comment="only where the site allows it"),
-    Column("props", JSONB),
+    Column("props", JSONB(none_as_null=True)),
     Column("revenue", BigInteger, comment="thousandths of the currency's unit"),
     Column("currency", Text),
     Column("items", JSONB),

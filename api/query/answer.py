@@ -1,26 +1,28 @@
 """A question answered: as of one settled commit, within the time limit."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.query.fold import fold_case
-from api.query.labels import label, time_labels
-from api.query.measures import MEASURES
-from api.query.ordering import cut_by_source, in_order, named
+from api.query.comparisons import compared, earlier_range, partners
+from api.query.days import whole_days
+from api.query.fold import values_of_rows
+from api.query.labels import time_labels
 from api.query.parse import Query, parse
-from api.query.plan import ALL_SOURCES, Part, Source, split
+from api.query.plan import ALL_SOURCES, Source
 from api.query.ranges import ALL, ends
-from api.query.rows import count_rows
-from api.query.scope import Scope, in_touched_days, span, visible
-from api.query.sums import Counted, Cut, Key, Tally, merge
-from api.query.vocabulary import Kind
-from api.query.wire import Answer, Asked, Meta, Pagination, Question, Row
+from api.query.reading import Reading, Snapshot, Wanted, open_snapshot
+from api.query.saved import Saved, read_saved
+from api.query.scope import Scope, in_touched_days, visible
+from api.query.shares import SEVERAL_CURRENCIES
+from api.query.table import Table, resolved, table_of, wanted
+from api.query.vocabulary import METRICS, Kind
+from api.query.wire import Answer, Asked, Comparisons, Meta, Pagination, Question
 from api.sites import Site
 from shared.errors import Code, Refusal
 from writer.tables import events, salt
@@ -36,58 +38,47 @@ async def answer(
 ) -> Answer:
     """``allowed``: for tests, which sources may be asked. Raises Refusal, also when the time limit
     passes."""
-    # A table without statistics, new or of a database that has crashed, counts as nearly empty:
-    # joining visits in nested loops then took half a minute for five thousand events.
-    timeout = func.set_config("statement_timeout", f"{timeout_s * 1000:.0f}", True)
-    await db.execute(select(timeout, func.set_config("enable_nestloop", "off", True)))
     try:
-        return await _answer(db, found, question, now, allowed)
+        snapshot = await open_snapshot(db, timeout_s, allowed)
+        return await _answer(snapshot, found, question, now)
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.QueryCanceled):
             raise _timed_out(timeout_s) from None
         raise
 
 
-async def _answer(
-    db: AsyncConnection,
-    found: Site,
-    question: Question,
-    now: datetime,
-    allowed: frozenset[Source],
-) -> Answer:
-    commit = int(await db.scalar(select(func.settled())) or 0)
+async def _answer(snapshot: Snapshot, found: Site, question: Question, now: datetime) -> Answer:
+    db, commit = snapshot.db, snapshot.as_of.commit
+    reading = Reading(snapshot, found.site_id)
     first_day = None
     if question.date_range == ALL:
         first_day = await _read_first_day(db, found.site_id, commit)
-    query = parse(question, found.zone, now, first_day)
-    scope = Scope(found.site_id, commit, query.range)
-    query = msgspec.structs.replace(query, filters=await fold_case(db, scope, query.filters))
-    tally = _tally(query)
-    parts = split(span(query.range), (), allowed)
-    counted = await _count(db, scope, tally, parts, cut_by_source(query))
-    groups = counted.groups
-    if counted.total is None:
-        counted = Counted(in_order(query, tally, groups), len(groups))
-    results = [_shape(key, named(tally, sums), query) for key, sums in counted.groups.items()]
-    meta = _meta(found, query, commit, parts, counted.total or 0)
-    if anew := await _read_salted_anew(db, scope):
-        meta = msgspec.structs.replace(meta, salted_anew=anew)
+    saved = await read_saved(db, found.site_id)
+    query = parse(question, found.zone, now, first_day, saved)
+    table = await _tabulate(reading, query)
+    results = table.rows
+    more: dict[str, Any] = {}
+    if isinstance(compare := query.include.comparisons, Comparisons):
+        earlier = earlier_range(query.range, compare, found.zone, now)
+        before = msgspec.structs.replace(query, range=earlier)
+        other = await _tabulate(reading, before, whole=True)
+        results = compared(query, table, other, partners(query, earlier, found.zone))
+        more["comparison_date_range"] = ends(earlier, found.zone)
+    if anew := await _read_salted_anew(db, Scope(found.site_id, commit, query.range)):
+        more["salted_anew"] = anew
+    if reading.missing_days:
+        more["missing_days"] = reading.missing_days
+    meta = msgspec.structs.replace(_meta(found, query, reading, table, saved), **more)
     return Answer(results, meta, _asked(found, question, query))
 
 
-async def _count(
-    db: AsyncConnection, scope: Scope, tally: Tally, parts: Sequence[Part], cut: Cut | None
-) -> Counted:
-    """Uncut where several sources count."""
-    scopes = [msgspec.structs.replace(scope, spans=part.spans) for part in parts]
-    if len(scopes) == 1:
-        return await count_rows(db, scopes[0], tally, cut)
-    return Counted(merge([(await count_rows(db, each, tally, None)).groups for each in scopes]))
-
-
-def _tally(query: Query) -> Tally:
-    sums = dict.fromkeys(name for metric in query.metrics for name in MEASURES[metric].sums)
-    return Tally(query.dimensions, query.filters, tuple(sums))
+async def _tabulate(reading: Reading, query: Query, whole: bool = False) -> Table:
+    """The rows of a query over its range."""
+    db = reading.snapshot.db
+    counted_range = await whole_days(db, reading.site_id, query.range)
+    plain = await resolved(values_of_rows(db, reading.scope(counted_range)), query)
+    asked = [Wanted(tally, cut) for tally, cut in wanted(plain, whole)]
+    return table_of(plain, await reading.count_all(counted_range, asked), whole)
 
 
 async def _read_first_day(db: AsyncConnection, site_id: int, commit: int) -> date | None:
@@ -116,24 +107,22 @@ async def _read_salted_anew(db: AsyncConnection, scope: Scope) -> list[str]:
     return [day.isoformat() for day in await db.scalars(asked)]
 
 
-def _shape(key: Key, sums: Mapping[str, int], query: Query) -> Row:
-    metrics = [MEASURES[name](sums) for name in query.metrics]
-    dimensions = [
-        label(value) if dimension.kind is Kind.TIME else value
-        for value, dimension in zip(key, query.dimensions, strict=True)
-    ]
-    return Row(metrics, dimensions)
-
-
-def _meta(found: Site, query: Query, commit: int, parts: Sequence[Part], total: int) -> Meta:
-    meta = Meta(commit, [part.source.value for part in parts])
+def _meta(found: Site, query: Query, reading: Reading, table: Table, saved: Saved) -> Meta:
+    meta = Meta(reading.snapshot.as_of.commit, reading.sources)
+    more: dict[str, Any] = {}
     if query.include.total_rows:
-        meta = msgspec.structs.replace(meta, total_rows=total)
+        more["total_rows"] = table.total
     if query.include.time_labels:
         time = next(d.name for d in query.dimensions if d.kind is Kind.TIME)
-        labels = time_labels(time, query.range, found.zone)
-        meta = msgspec.structs.replace(meta, time_labels=labels)
-    return meta
+        more["time_labels"] = time_labels(time, query.range, found.zone)
+    if query.include.imports:
+        more |= {"imports_included": False, "imports_skip_reason": "no_imported_data"}
+    if table.several_currencies:
+        in_money = (name for name in query.metrics if METRICS[name].money)
+        more["metric_warnings"] = dict.fromkeys(in_money, SEVERAL_CURRENCIES)
+    if saved.exclusions:
+        more["exclusions"] = list(saved.exclusions)
+    return msgspec.structs.replace(meta, **more)
 
 
 def _asked(found: Site, question: Question, query: Query) -> Asked:

@@ -1,4 +1,4 @@
-"""The filter tree as SQL."""
+"""The filter tree as SQL, for both engines."""
 
 from sqlalchemy import (
     ARRAY,
@@ -16,7 +16,8 @@ from sqlalchemy import (
     true,
 )
 
-from api.query.filters import AllOf, AnyOf, Filter, Leaf, Not
+from api.query.filters import AllOf, AnyOf, Filter, HasDone, Leaf, Not, Unless
+from api.query.props import ABSENT, is_prop
 from api.query.vocabulary import Kind
 
 
@@ -26,9 +27,14 @@ def holds(tree: Filter, own: FromClause, visits: FromClause | None) -> ColumnEle
         case AllOf(parts):
             return and_(true(), *(holds(part, own, visits) for part in parts))
         case AnyOf(parts):
-            return or_(*(holds(part, own, visits) for part in parts))
+            return or_(false(), *(holds(part, own, visits) for part in parts))
         case Not(part):
             return not_(holds(part, own, visits))
+        case Unless(part):
+            return not_(func.coalesce(holds(part, own, visits), false()))
+        case HasDone(_, column):
+            assert visits is not None
+            return visits.c[column]
     return _leaf_holds(tree, own, visits)
 
 
@@ -40,10 +46,12 @@ def _leaf_holds(leaf: Leaf, own: FromClause, visits: FromClause | None) -> Colum
         column = own.c[dimension.column]
     matched: ColumnElement[bool]
     if not leaf.values:
-        # Ignoring case found no value that is meant: false, but null where there is no visit.
+        # No value was found that is meant: false, but null where there is no visit.
         matched = case((column.is_not(None), false()))
     elif leaf.test == "is":
         matched = column == any_(literal(list(leaf.values), ARRAY(Text)))
     else:
         matched = or_(*(func.strpos(column, value) > 0 for value in leaf.values))
+        if is_prop(dimension.column):
+            matched = and_(matched, column != ABSENT)
     return not_(matched) if leaf.negated else matched

@@ -1,46 +1,102 @@
-"""Filters that ignore case, turned into lists of values.
+"""Filters that no engine is trusted with, turned into lists of values.
 
-Case folding runs here, in one library, over the values that there are: engines fold differently.
+Case folding, regular expressions and names run here, in one library, over the values that there
+are: engines fold and match differently.
 """
 
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.query.filters import AllOf, AnyOf, Filter, Leaf, Not
+from api.query.filters import AllOf, Leaf, leaves, mapped
+from api.query.names import shown
+from api.query.patterns import fits
+from api.query.props import ABSENT, is_prop, prop
 from api.query.scope import Scope, whole_days
+from api.query.vocabulary import Dimension
+from shared.errors import Code, Refusal
 from writer.tables import events
 
+MAX_VALUES = 250_000
+"""Distinct values that are looked through for one question."""
 
-async def fold_case(db: AsyncConnection, scope: Scope, tree: AllOf) -> AllOf:
-    """The same filter without a leaf that ignores case."""
-    return AllOf(tuple([await _fold(db, scope, part) for part in tree.parts]))
+MAX_CHARACTERS = 8_000_000
+"""Of the values kept, which go to the engines."""
 
-
-def matches(leaf: Leaf, value: str) -> bool:
-    """Whether a value is what a leaf that ignores case looks for, its negation aside."""
-    folded = value.casefold()
-    wanted = (text.casefold() for text in leaf.values)
-    if leaf.test == "is":
-        return folded in wanted
-    return any(text in folded for text in wanted)
+Values = Callable[[Dimension, int], AsyncIterator[str]]
+"""Every value that a dimension has in the days asked about, up to a number of them; more that it
+does not have do no harm."""
 
 
-async def _fold(db: AsyncConnection, scope: Scope, tree: Filter) -> Filter:
-    match tree:
-        case AllOf(parts):
-            return AllOf(tuple([await _fold(db, scope, part) for part in parts]))
-        case AnyOf(parts):
-            return AnyOf(tuple([await _fold(db, scope, part) for part in parts]))
-        case Not(part):
-            return Not(await _fold(db, scope, part))
-        case Leaf(case_sensitive=True):
-            return tree
-    return await _fold_leaf(db, scope, tree)
+async def resolve(values: Values, trees: Sequence[AllOf]) -> list[AllOf]:
+    """The same filters, with plain lists of values alone. Raises Refusal where there are too many
+    to look through."""
+    looked_for = {leaf for tree in trees for leaf in leaves(tree) if _is_looked_for(leaf)}
+    found: dict[Leaf, Leaf] = {}
+    for dimension in {leaf.dimension for leaf in looked_for}:
+        asked = [leaf for leaf in looked_for if leaf.dimension == dimension]
+        found |= await _look_through(values, dimension, asked)
+    return [
+        AllOf(tuple(mapped(part, lambda leaf: found.get(leaf, leaf)) for part in tree.parts))
+        for tree in trees
+    ]
 
 
-async def _fold_leaf(db: AsyncConnection, scope: Scope, leaf: Leaf) -> Leaf:
-    column = events.c[leaf.dimension.column]
-    there = await db.scalars(select(column).where(whole_days(scope)).distinct())
+def values_of_rows(db: AsyncConnection, scope: Scope) -> Values:
+    """As the rows have them."""
+
+    async def values(dimension: Dimension, limit: int) -> AsyncIterator[str]:
+        name = dimension.column
+        column = prop(events.c.props, name) if is_prop(name) else events.c[name]
+        distinct = select(column).where(whole_days(scope, engaged=True)).distinct().limit(limit)
+        result = await db.stream(distinct)
+        try:
+            async for value in result.scalars():
+                yield value
+        finally:
+            await result.close()
+
+    return values
+
+
+def _is_looked_for(leaf: Leaf) -> bool:
+    return not leaf.case_sensitive or leaf.test == "matches" or leaf.dimension.named
+
+
+async def _look_through(
+    values: Values, dimension: Dimension, asked: list[Leaf]
+) -> dict[Leaf, Leaf]:
+    kept: dict[Leaf, list[str]] = {leaf: [] for leaf in asked}
+    seen = characters = 0
     # Visits without a pageview have an empty entry page, which no event need have.
-    values = tuple(value for value in {*there, ""} if matches(leaf, value))
-    return Leaf("is", leaf.negated, leaf.dimension, values)
+    for leaf in asked:
+        _keep(kept, leaf, "")
+    async for value in values(dimension, MAX_VALUES + 1):
+        seen += 1
+        for leaf in asked:
+            characters += len(value) if value and _keep(kept, leaf, value) else 0
+        if seen > MAX_VALUES or characters > MAX_CHARACTERS:
+            raise _too_many(asked[0])
+    return {
+        leaf: msgspec.structs.replace(leaf, test="is", values=tuple(texts), case_sensitive=True)
+        for leaf, texts in kept.items()
+    }
+
+
+def _keep(kept: dict[Leaf, list[str]], leaf: Leaf, value: str) -> bool:
+    if is_prop(leaf.dimension.column) and value == ABSENT and leaf.test != "is":
+        return False
+    if not fits(leaf, shown(leaf.dimension, value)):
+        return False
+    kept[leaf].append(value)
+    return True
+
+
+def _too_many(leaf: Leaf) -> Refusal:
+    message = (
+        f"`{leaf.dimension.name}` has too many values to look through (over {MAX_VALUES:,}, or "
+        "too long ones): ask for a shorter range, or without a pattern and with its case"
+    )
+    return Refusal(Code.BAD_QUERY, message, field=leaf.place)

@@ -7,18 +7,26 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from api.query.filters import AllOf, read_filters
+from api.query.filter_reader import Reader, buried, converted
+from api.query.filters import AllOf
+from api.query.goals import Goal
 from api.query.ranges import Range, read_range, resolve_time
+from api.query.saved import NOTHING_SAVED, Saved
 from api.query.vocabulary import (
     DIMENSIONS,
+    GOAL,
     METRICS,
+    NAME,
     PAGE,
+    PROPS,
     TIME,
+    Base,
     Dimension,
     Kind,
     Side,
+    find_dimension,
 )
-from api.query.wire import Include, Pagination, Question
+from api.query.wire import Comparisons, Include, Mode, Pagination, Question
 from shared.errors import Code, Refusal
 
 MAX_LIMIT = 10_000
@@ -39,39 +47,59 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A question that can be answered."""
+    """A question that can be answered. ``filters``: with the site's exclusions; ``unconverted``:
+    the same without what says what visitors did whose share is asked for. ``goals``: where one is
+    a dimension."""
 
     metrics: tuple[str, ...]
     range: Range
     dimensions: tuple[Dimension, ...]
     filters: AllOf
+    unconverted: AllOf
+    goals: tuple[Goal, ...]
     order: tuple[Order, ...]
     include: Include
     limit: int
     offset: int
 
 
-def parse(question: Question, zone: ZoneInfo, now: datetime, first_day: date | None) -> Query:
+def parse(
+    question: Question,
+    zone: ZoneInfo,
+    now: datetime,
+    first_day: date | None,
+    saved: Saved = NOTHING_SAVED,
+) -> Query:
     """``zone``: the site's. ``first_day``: of its first event, needed for ``all`` alone.
     Raises Refusal."""
     wanted = read_range(question.date_range, zone, now, first_day)
     metrics = _read_metrics(question.metrics)
     dimensions = _read_dimensions(question.dimensions, resolve_time(wanted))
     _check_sides(metrics, dimensions)
-    filters = read_filters(question.filters)
+    reader = Reader(saved)
+    filters = reader.read(question.filters)
+    _check_pages(question, metrics, dimensions)
+    _check_conversions(question, metrics, dimensions)
+    excluded = reader.exclusions()
+    unconverted = [
+        part
+        for raw, part in zip(question.filters, filters.parts, strict=True)
+        if not converted(raw)
+    ]
     order = _read_order(question, metrics, dimensions)
     _check_include(question.include, dimensions)
     _check_pagination(question.pagination)
-    pagination = question.pagination
     return Query(
         metrics,
         wanted,
         dimensions,
-        filters,
+        AllOf((*filters.parts, *excluded)),
+        AllOf((*unconverted, *excluded)),
+        reader.goals() if _asks_goals(dimensions) else (),
         order,
         question.include,
-        pagination.limit,
-        pagination.offset,
+        question.pagination.limit,
+        question.pagination.offset,
     )
 
 
@@ -89,13 +117,13 @@ def _read_dimensions(names: Sequence[str], time: str) -> tuple[Dimension, ...]:
     if len(names) > MAX_DIMENSIONS:
         raise _bad("dimensions", f"there are over {MAX_DIMENSIONS} dimensions")
     resolved = [time if name == TIME else name for name in names]
-    for index, name in enumerate(resolved):
-        if name not in DIMENSIONS:
-            raise _bad(
-                f"dimensions[{index}]", f"{name[:40]!r} is none of {', '.join(DIMENSIONS)}, {TIME}"
-            )
+    found = [find_dimension(name) for name in resolved]
+    for index, dimension in enumerate(found):
+        if dimension is None:
+            known = ", ".join((*DIMENSIONS, f"{PROPS}<key>", TIME))
+            raise _bad(f"dimensions[{index}]", f"{resolved[index][:40]!r} is none of {known}")
     _check_once("dimensions", resolved)
-    return tuple(DIMENSIONS[name] for name in resolved)
+    return tuple(dimension for dimension in found if dimension is not None)
 
 
 def _check_once(field: str, names: Sequence[str]) -> None:
@@ -106,12 +134,47 @@ def _check_once(field: str, names: Sequence[str]) -> None:
 
 def _check_sides(metrics: Sequence[str], dimensions: Sequence[Dimension]) -> None:
     by_event = [d.name for d in dimensions if d.kind is Kind.EVENT and d.name != PAGE]
+    by_deed = [name for name in by_event if name in (GOAL, NAME)]
     for index, metric in enumerate(metrics):
-        if by_event and METRICS[metric] is Side.VISITS:
-            raise _bad(
-                f"metrics[{index}]",
-                f"`{metric}` measures visits, which have no `{by_event[0]}`",
-            )
+        side = METRICS[metric].side
+        if by_event and side is Side.VISITS:
+            message = f"`{metric}` measures visits, which have no `{by_event[0]}`"
+            raise _bad(f"metrics[{index}]", message)
+        if by_deed and side is Side.ENGAGEMENT:
+            message = f"`{metric}` measures engagement, which has no `{by_deed[0]}`"
+            raise _bad(f"metrics[{index}]", message)
+
+
+def _check_pages(
+    question: Question, metrics: Sequence[str], dimensions: Sequence[Dimension]
+) -> None:
+    """What is measured of pages needs one, as a dimension or in a filter of its own."""
+    if PAGE in {d.name for d in dimensions} or any(raw[1] == PAGE for raw in question.filters):
+        return
+    for index, metric in enumerate(metrics):
+        if METRICS[metric].side is Side.ENGAGEMENT:
+            message = f"`{metric}` needs `{PAGE}` as a dimension or in a filter"
+            raise _bad(f"metrics[{index}]", message)
+
+
+def _check_conversions(
+    question: Question, metrics: Sequence[str], dimensions: Sequence[Dimension]
+) -> None:
+    """A share of those who reached a goal needs one, and needs to know what it is a share of."""
+    for index, metric in enumerate(metrics):
+        if METRICS[metric].base not in (Base.UNCONVERTED, Base.UNCONVERTED_GROUP):
+            continue
+        if not _asks_goals(dimensions) and all(raw[1] != GOAL for raw in question.filters):
+            message = f"`{metric}` needs `{GOAL}` as a dimension or in a filter"
+            raise _bad(f"metrics[{index}]", message)
+        for place, raw in enumerate(question.filters):
+            if buried(raw, converted):
+                message = f"with `{metric}`, goals and properties cannot stand within others"
+                raise _bad(f"filters[{place}]", message)
+
+
+def _asks_goals(dimensions: Sequence[Dimension]) -> bool:
+    return any(dimension.name == GOAL for dimension in dimensions)
 
 
 def _read_order(
@@ -141,10 +204,18 @@ def _read_one_order(raw: Any, known: dict[str, str], place: str) -> Order:
 
 
 def _check_include(include: Include, dimensions: Sequence[Dimension]) -> None:
-    if include.imports:
-        raise _bad("include.imports", "imported events are events: there are no others to include")
     if include.time_labels and not any(d.kind is Kind.TIME for d in dimensions):
         raise _bad("include.time_labels", "time labels need a time dimension")
+    if isinstance(include.comparisons, Comparisons):
+        _check_comparisons(include.comparisons)
+
+
+def _check_comparisons(asked: Comparisons) -> None:
+    field = "include.comparisons.date_range"
+    if asked.mode is Mode.CUSTOM and asked.date_range is None:
+        raise _bad(field, "say what to compare with: two dates or instants")
+    if asked.mode is not Mode.CUSTOM and asked.date_range is not None:
+        raise _bad(field, "this goes with the mode `custom`")
 
 
 def _check_pagination(pagination: Pagination) -> None:

@@ -7,16 +7,22 @@ from enum import StrEnum
 
 import msgspec
 
-from api.query.filters import leaves
+from api.query.filters import HasDone, deeds, leaves
 from api.query.ranges import Days
 from api.query.sums import Tally
-from api.query.vocabulary import ENTRY_PAGE, PAGE, Kind
+from api.query.vocabulary import ENTRY_PAGE, GOAL, PAGE, Kind
 
 OF_EVENTS = ("visitors", "pageviews", "events")
 """Sums over chosen events."""
 
 OF_VISITS = ("visits", "views", "bounced", "lasted_ms")
 """Sums over the visits that hold a chosen event."""
+
+OF_ENGAGEMENT = ("engaged_ms", "engaged_visits", "scroll_pct", "scroll_visits")
+"""Sums over chosen engagement, of each page that a visit was engaged with."""
+
+OF_MONEY = ("revenue", "paid")
+"""Thousandths, and how many chosen events have some; only by currency do they mean anything."""
 
 _DAY = timedelta(days=1)
 
@@ -44,32 +50,47 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """``events`` and ``visits``: whether sums over them are asked for; ``numbered``: whether
-    events must be put together to visits at all; ``event_columns``: of each event, beside when
-    and who; ``visit_dimensions``: what must be known of each visit."""
+    """``events``, ``visits``, ``engaged`` and ``money``: whether sums over them are asked for, and
+    for ``engaged`` the relation holds engagement beside the events; ``numbered``: whether events
+    must be put together to visits at all; ``event_columns``: of each event, beside when and who;
+    ``visit_dimensions`` and ``deeds``: what must be known of each visit."""
 
     events: bool
     visits: bool
+    engaged: bool
+    money: bool
     numbered: bool
     event_columns: frozenset[str]
     visit_dimensions: frozenset[str]
+    deeds: tuple[HasDone, ...]
 
 
 def needs(tally: Tally) -> Needs:
     """The least that the tally is counted from."""
-    used = {*tally.dimensions, *(leaf.dimension for leaf in leaves(tally.filters))}
+    trees = (tally.filters, *(goal.tree for goal in tally.goals))
+    used = {*tally.dimensions, *(leaf.dimension for tree in trees for leaf in leaves(tree))}
     of_visits = {dimension.name for dimension in used if dimension.kind is Kind.VISIT}
-    columns = {dimension.column for dimension in used if dimension.kind is not Kind.TIME}
-    visits = any(name in OF_VISITS for name in tally.sums)
+    done = tuple(deed for tree in trees for deed in deeds(tree))
+    visits, engaged, money = (_asks(tally, sums) for sums in (OF_VISITS, OF_ENGAGEMENT, OF_MONEY))
     if visits and PAGE in {dimension.name for dimension in tally.dimensions}:
         of_visits.add(ENTRY_PAGE)
+    columns = {d.column for d in used if d.kind is not Kind.TIME and d.name != GOAL}
+    columns |= {"engaged_ms", "scroll_pct"} if engaged else set()
+    columns |= {"revenue"} if money else set()
     return Needs(
-        any(name in OF_EVENTS for name in tally.sums),
-        visits,
-        visits or bool(of_visits),
-        frozenset(columns),
-        frozenset(of_visits),
+        events=money or _asks(tally, OF_EVENTS),
+        visits=visits,
+        engaged=engaged,
+        money=money,
+        numbered=visits or engaged or bool(of_visits or done),
+        event_columns=frozenset(columns),
+        visit_dimensions=frozenset(of_visits),
+        deeds=done,
     )
+
+
+def _asks(tally: Tally, sums: tuple[str, ...]) -> bool:
+    return any(name in sums for name in tally.sums)
 
 
 def split(

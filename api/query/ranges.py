@@ -11,14 +11,15 @@ from api.zones import midnight
 from shared.errors import Code, Refusal
 
 ALL = "all"
-LAST_DAYS = {"7d": 7, "28d": 28, "30d": 30, "91d": 91}
-LAST_MONTHS = {"6mo": 6, "12mo": 12}
-NAMES = ("day", *LAST_DAYS, "month", *LAST_MONTHS, "year", ALL)
+LAST_24_HOURS = "24h"
+NAMES = ("day", LAST_24_HOURS, "7d", "28d", "30d", "91d", "month", "6mo", "12mo", "year", ALL)
+MAX_LAST = {"d": 5_000, "mo": 100}
 
 FIRST_YEAR, LAST_YEAR = 1971, 2199
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_LAST = re.compile(r"([1-9]\d{0,3})(d|mo)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 
@@ -45,6 +46,8 @@ def read_range(
 ) -> Range:
     """``first_day``: that of the site's first event, for ``all``. Raises Refusal."""
     if isinstance(wanted, str):
+        if wanted == LAST_24_HOURS:
+            return Instants(now - _DAY, now)
         return _named(wanted, now.astimezone(zone).date(), first_day)
     if len(wanted) != 2:
         raise bad_range("`date_range` has two ends")
@@ -83,12 +86,9 @@ def bad_range(message: str) -> Refusal:
 
 
 def _named(name: str, today: date, first_day: date | None) -> Days:
-    yesterday = today - _DAY
-    if name in LAST_DAYS:
-        return Days(today - LAST_DAYS[name] * _DAY, yesterday)
     month = today.replace(day=1)
-    if name in LAST_MONTHS:
-        return Days(_months_before(month, LAST_MONTHS[name]), month - _DAY)
+    if last := _LAST.fullmatch(name):
+        return _last(int(last[1]), last[2], today, name)
     if name == "day":
         return Days(today, today)
     if name == "month":
@@ -98,6 +98,16 @@ def _named(name: str, today: date, first_day: date | None) -> Days:
     if name == ALL:
         return Days(min(first_day or today, today), today)
     raise bad_range(f"`date_range` {name[:40]!r} is none of {', '.join(NAMES)}")
+
+
+def _last(count: int, unit: str, today: date, name: str) -> Days:
+    """Whole days or months before the one that has begun."""
+    if count > MAX_LAST[unit]:
+        raise bad_range(f"`date_range` {name!r} is over {MAX_LAST[unit]}{unit}")
+    if unit == "d":
+        return Days(today - count * _DAY, today - _DAY)
+    month = today.replace(day=1)
+    return Days(_months_before(month, count), month - _DAY)
 
 
 def _months_before(month: date, count: int) -> date:

@@ -28,5 +28,5 @@ def _relations(scope: Scope, needed: Needs) -> Relations:
     counted = select_counted(scope, needed)
     if not needed.numbered:
         return Relations(counted, None)
-    numbered = select_numbered(counted)
+    numbered = select_numbered(counted, needed)
     return Relations(numbered, select_visits(numbered, needed))

@@ -30,9 +30,10 @@ def visible(commit: int) -> ColumnElement[bool]:
     return and_(events.c.commit_in <= commit, or_(out.is_(None), out > commit))
 
 
-def whole_days(scope: Scope) -> ColumnElement[bool]:
+def whole_days(scope: Scope, engaged: bool = False) -> ColumnElement[bool]:
     """The events that count, of every site-day that the range touches: visits are measured
-    whole, and none goes past its day. The bounds on ``ts`` only spare chunks."""
+    whole, and none goes past its day. The bounds on ``ts`` only spare chunks. ``engaged``:
+    engagement too, which is no event."""
     column = events.c
     return and_(
         column.site_id == scope.site_id,
@@ -41,7 +42,7 @@ def whole_days(scope: Scope) -> ColumnElement[bool]:
         _in_spans(scope, column),
         visible(scope.commit),
         column.bot.is_(None),
-        column.name != ENGAGEMENT,
+        true() if engaged else column.name != ENGAGEMENT,
     )
 
 

@@ -7,7 +7,8 @@ visit: ``day``, ``visitor``, ``visit_no``, ``views``, ``bounced``, ``lasted_ms``
 that is needed, under its name on the wire.
 
 Events that are in the range and match the filters are *chosen*. Sums over events count them; sums
-over visits count the visits that hold one, measured whole.
+over visits count the visits that hold one, measured whole; sums over engagement go by the page of
+each visit that there was some with.
 """
 
 from collections.abc import Sequence
@@ -18,23 +19,31 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    Integer,
     Select,
+    Text,
     and_,
+    case,
     cast,
+    column,
+    false,
     func,
+    literal,
     literal_column,
     select,
+    true,
     union_all,
+    values,
 )
 
 from api.query.buckets import bucket
 from api.query.conditions import holds
-from api.query.plan import OF_EVENTS, OF_VISITS, Needs
+from api.query.plan import OF_ENGAGEMENT, OF_EVENTS, OF_MONEY, OF_VISITS, Needs
 from api.query.ranges import Range
 from api.query.scope import within
 from api.query.sums import Cut, Tally
-from api.query.vocabulary import ENTRY_PAGE, PAGE, Dimension, Kind
-from shared.beacon import PAGEVIEW
+from api.query.vocabulary import ENTRY_PAGE, GOAL, PAGE, Dimension, Kind
+from shared.beacon import ENGAGEMENT, PAGEVIEW
 
 TOTAL = "total_rows"
 
@@ -52,7 +61,7 @@ def select_groups(
     """Dimensions as ``d0…``, then the tally's sums by name; where it is cut, ordered, with how
     many rows there are uncut."""
     grouped = _select_grouped(relations, wanted, tally, needed)
-    return select(grouped) if cut is None else _cut(grouped, tally, cut)
+    return select(grouped) if cut is None else cut_groups(grouped, tally, cut)
 
 
 def select_total(relations: Relations, wanted: Range, tally: Tally, needed: Needs) -> Select[int]:
@@ -65,7 +74,8 @@ def key(index: int) -> str:
     return f"d{index}"
 
 
-def _cut(grouped: CTE, tally: Tally, cut: Cut) -> Select[Any]:
+def cut_groups(grouped: CTE, tally: Tally, cut: Cut) -> Select[Any]:
+    """Groups in order and cut, with how many there are uncut."""
     keys = [_sortable(grouped, index, d) for index, d in enumerate(tally.dimensions)]
     columns: dict[int | str, ColumnElement[Any]] = dict(enumerate(keys))
     columns |= {name: grouped.c[name] for name in tally.sums}
@@ -87,17 +97,20 @@ def _select_grouped(relations: Relations, wanted: Range, tally: Tally, needed: N
     chosen = _select_chosen(relations, wanted, tally)
     sides = []
     if needed.events:
-        sides.append(_select_events_side(chosen, tally))
+        sides.append(_select_events_side(chosen, tally, needed))
     if needed.visits:
-        sides.append(_select_visits_side(chosen, tally))
+        sides.append(_select_visits_side(chosen, tally, needed))
+    if needed.engaged:
+        sides.append(_select_engaged_side(chosen, tally))
     return _put_together(sides, tally)
 
 
 def _select_chosen(relations: Relations, wanted: Range, tally: Tally) -> CTE:
     numbered, visits = relations
     holding = within(wanted, numbered.c.ts), holds(tally.filters, numbered, visits)
+    reached = [holds(g.tree, numbered, visits).label(g.column) for g in tally.goals]
     if visits is None:
-        return select(numbered).where(*holding).cte("chosen")
+        return select(*numbered.c, *reached).where(*holding).cte("chosen")
     of_visit = and_(
         visits.c.day == numbered.c.day,
         visits.c.visitor == numbered.c.visitor,
@@ -105,10 +118,29 @@ def _select_chosen(relations: Relations, wanted: Range, tally: Tally) -> CTE:
     )
     measures = [c for c in visits.c if c.name not in ("day", "visitor", "visit_no")]
     joined = numbered.outerjoin(visits, of_visit)
-    return select(*numbered.c, *measures).select_from(joined).where(*holding).cte("chosen")
+    columns = (*numbered.c, *measures, *reached)
+    return select(*columns).select_from(joined).where(*holding).cte("chosen")
 
 
-def _select_events_side(chosen: CTE, tally: Tally) -> CTE:
+def _select_by_goal(chosen: CTE, tally: Tally) -> CTE:
+    """Each event once for every goal that it has reached."""
+    if not any(dimension.name == GOAL for dimension in tally.dimensions):
+        return chosen
+    if not tally.goals:
+        none = cast(literal(""), Text).label("goal")
+        return select(*chosen.c, none).where(false()).cte("by_goal")
+    names = [(number, goal.name) for number, goal in enumerate(tally.goals)]
+    goals = values(column("no", Integer), column("goal", Text), name="goals").data(names)
+    reached = case(
+        *((goals.c.no == number, chosen.c[goal.column]) for number, goal in enumerate(tally.goals))
+    )
+    joined = chosen.join(goals, reached)
+    return select(*chosen.c, goals.c.goal).select_from(joined).cte("by_goal")
+
+
+def _select_events_side(chosen: CTE, tally: Tally, needed: Needs) -> CTE:
+    chosen = _select_by_goal(chosen, tally)
+    revenue = chosen.c.revenue if needed.money else literal_column("0")
     keys = [_value(chosen, d).label(key(i)) for i, d in enumerate(tally.dimensions)]
     by_visitor = (
         select(
@@ -117,8 +149,10 @@ def _select_events_side(chosen: CTE, tally: Tally) -> CTE:
             chosen.c.visitor,
             func.count().label("events"),
             func.count().filter(chosen.c.name == PAGEVIEW).label("pageviews"),
+            func.sum(revenue).label("revenue"),
+            func.count(revenue).label("paid"),
         )
-        .where(*_has_visit(chosen, tally.dimensions))
+        .where(*_has_visit(chosen, tally.dimensions), _is_event(chosen, needed))
         .group_by(*keys, chosen.c.day, chosen.c.visitor)
         .cte("by_visitor")
     )
@@ -127,17 +161,20 @@ def _select_events_side(chosen: CTE, tally: Tally) -> CTE:
         "visitors": func.count(by_visitor.c.visitor),
         "events": func.sum(by_visitor.c.events),
         "pageviews": func.sum(by_visitor.c.pageviews),
+        "revenue": func.sum(by_visitor.c.revenue),
+        "paid": func.sum(by_visitor.c.paid),
     }
-    return _summed(by_visitor, names, sums, OF_EVENTS, tally).group_by(*names).cte("events_side")
+    own = (*OF_EVENTS, *OF_MONEY)
+    return _summed(by_visitor, names, sums, own, tally).group_by(*names).cte("events_side")
 
 
-def _select_visits_side(chosen: CTE, tally: Tally) -> CTE:
+def _select_visits_side(chosen: CTE, tally: Tally, needed: Needs) -> CTE:
     keys = [_value_of_visit(chosen, d).label(key(i)) for i, d in enumerate(tally.dimensions)]
     key_of_visit = (chosen.c.day, chosen.c.visitor, chosen.c.visit_no)
     measures = (chosen.c.views, chosen.c.bounced, chosen.c.lasted_ms)
     by_visit = (
         select(*keys, *key_of_visit, *measures)
-        .where(chosen.c.views.is_not(None))
+        .where(chosen.c.views.is_not(None), _is_event(chosen, needed))
         .distinct()
         .cte("by_visit")
     )
@@ -149,6 +186,34 @@ def _select_visits_side(chosen: CTE, tally: Tally) -> CTE:
         "lasted_ms": func.sum(by_visit.c.lasted_ms),
     }
     return _summed(by_visit, names, sums, OF_VISITS, tally).group_by(*names).cte("visits_side")
+
+
+def _select_engaged_side(chosen: CTE, tally: Tally) -> CTE:
+    keys = [_value(chosen, d).label(key(i)) for i, d in enumerate(tally.dimensions)]
+    place = (chosen.c.day, chosen.c.visitor, chosen.c.visit_no, chosen.c.page)
+    by_place = (
+        select(
+            *keys,
+            func.sum(chosen.c.engaged_ms).label("engaged_ms"),
+            func.max(chosen.c.scroll_pct).label("deepest"),
+        )
+        .where(chosen.c.name == ENGAGEMENT, chosen.c.views.is_not(None))
+        .group_by(*keys, *place)
+        .cte("by_place")
+    )
+    names = [by_place.c[key(i)] for i in range(len(tally.dimensions))]
+    sums = {
+        "engaged_ms": func.sum(by_place.c.engaged_ms),
+        "engaged_visits": func.count(by_place.c.engaged_ms),
+        "scroll_pct": func.sum(by_place.c.deepest),
+        "scroll_visits": func.count(by_place.c.deepest),
+    }
+    own = OF_ENGAGEMENT
+    return _summed(by_place, names, sums, own, tally).group_by(*names).cte("engaged_side")
+
+
+def _is_event(chosen: CTE, needed: Needs) -> ColumnElement[bool]:
+    return chosen.c.name != ENGAGEMENT if needed.engaged else true()
 
 
 def _summed(

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from api.query.filters import AllOf
+from api.query.goals import Goal
 from api.query.vocabulary import Dimension
 
 Key = tuple[Any, ...]
@@ -16,11 +17,13 @@ Groups = dict[Key, tuple[int, ...]]
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What is to be counted: ``sums`` by name, of what matches ``filters``, by ``dimensions``."""
+    """What is to be counted: ``sums`` by name, of what matches ``filters``, by ``dimensions``.
+    ``goals``: all there are, where one of the dimensions is the goal."""
 
     dimensions: tuple[Dimension, ...]
     filters: AllOf
     sums: tuple[str, ...]
+    goals: tuple[Goal, ...] = ()
 
 
 class Cut(msgspec.Struct, frozen=True):

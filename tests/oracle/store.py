@@ -8,8 +8,9 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.sites import Site, put_site
+from tests.oracle.saved import NOTHING_SAVED, Saved
 from tests.oracle.traffic import COMMITS, Event
-from writer.tables import events
+from writer.tables import events, exclusion, goal, segment
 
 
 async def store(
@@ -35,6 +36,22 @@ async def store(
             ]
             await db.execute(insert(events), stored)
     return found, placed
+
+
+async def save(pool: AsyncEngine, site_id: int, saved: Saved = NOTHING_SAVED) -> Saved:
+    """What the site saves by name; returned with the numbers that its segments got."""
+    async with pool.begin() as db:
+        for name, filters in saved.goals.items():
+            await db.execute(insert(goal).values(site_id=site_id, name=name, filters=filters))
+        for number, filters in enumerate(saved.exclusions):
+            row = {"site_id": site_id, "name": f"exclusion {number}", "filters": filters}
+            await db.execute(insert(exclusion).values(row))
+        numbers = {}
+        for number, filters in saved.segments.items():
+            row = {"site_id": site_id, "name": f"segment {number}", "filters": filters}
+            added = insert(segment).values(row).returning(segment.c.segment_id)
+            numbers[int(await db.scalar(added) or 0)] = filters
+    return Saved(saved.goals, numbers, saved.exclusions)
 
 
 async def _draw_numbers(pool: AsyncEngine) -> list[int]:

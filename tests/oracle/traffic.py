@@ -1,5 +1,6 @@
 """Generated events of one site: visits, ties, midnights, both changes of the clock, odd offsets,
-engagement, bots, events without a visitor, and rows that another took the place of."""
+engagement before, in and after visits, revenue in several currencies, properties, bots, events
+without a visitor, and rows that another took the place of."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,20 @@ FREE = (
     "hostname", "referrer", "source", "channel",
     "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
     "country", "region", "city", "browser", "browser_version", "os", "os_version", "device",
+    "language", "screen",
 )  # fmt: skip
+COUNTRIES = ("", "DE", "FR", "QQ", "a", "ZZ")
+PROPS: tuple[dict[str, Any] | None, ...] = (
+    None,
+    {"plan": "pro"},
+    {"plan": "Pro", "n": 1, "$.a/b": "x"},
+    {"plan": "", "n": 1.5, "ok": True},
+    {"plan": None, "n": "1", "ok": False},
+    {"n": -20, "plan": "(none)"},
+)
+PROP_KEYS = ("plan", "n", "ok", "$.a/b", "never")
+REVENUES = ((None, None), (None, None), (12_500, "EUR"), (-3, "EUR"), (999, "USD"), (0, "JPY"))
+ENGAGED = ((None, None), (0, 0), (1_500, None), (999, 33), (None, 100), (3_600_000, 50))
 NAMES = ("pageview", "pageview", "pageview", "signup", "scroll", "engagement")
 
 ZONES = {
@@ -80,9 +94,52 @@ def _event(draw: st.DrawFn, zone: str, ts: datetime, visitor: int | None, index:
         "bot": draw(st.sampled_from((None,) * 9 + ("Googlebot",))),
         "page": draw(st.sampled_from(PAGES)),
         **_texts(draw(st.integers(0, 5))),
+        **_extras(name, draw(st.integers(0, 5))),
     }
 
 
 def _texts(variant: int) -> dict[str, str]:
     """Every free column, another text in each; variant 0 is all empty."""
-    return {name: TEXTS[variant * place % len(TEXTS)] for place, name in enumerate(FREE, 1)}
+    texts = {name: TEXTS[variant * place % len(TEXTS)] for place, name in enumerate(FREE, 1)}
+    return {**texts, "country": COUNTRIES[variant]}
+
+
+def _extras(name: str, variant: int) -> dict[str, Any]:
+    """What only some events have: variant 0 has nothing."""
+    revenue, currency = REVENUES[variant] if name == "signup" else (None, None)
+    engaged_ms, scroll_pct = ENGAGED[variant] if name == "engagement" else (None, None)
+    return {
+        "props": PROPS[variant],
+        "revenue": revenue,
+        "currency": currency,
+        "engaged_ms": engaged_ms,
+        "scroll_pct": scroll_pct,
+    }
+
+
+def long_visit(zone: str, visitor: int, count: int) -> list[Event]:
+    """One visitor's many events, a second apart with ties, across a visit's end."""
+    events = []
+    ts = ZONES[zone]
+    for index in range(count):
+        ts += timedelta(minutes=31) if index == count // 2 else timedelta(seconds=index % 3)
+        local = ts.astimezone(ZoneInfo(zone))
+        name = NAMES[index % len(NAMES)]
+        events.append(
+            {
+                "ts": ts,
+                "event_id": UUID(int=index % 8 << 125 | visitor << 32 | index),
+                "commit_in": 1 + index % COMMITS,
+                "commit_out": None,
+                "day": local.date(),
+                "hour": local.hour,
+                "visitor": visitor,
+                "name": name,
+                "interactive": name in ("pageview", "signup"),
+                "bot": None,
+                "page": PAGES[index % len(PAGES)],
+                **_texts(index % 6),
+                **_extras(name, index % 5),
+            }
+        )
+    return events

@@ -112,8 +112,7 @@ def prop_text(value: object) -> str:
 
 def country_name(code: str) -> str:
     """In English, as CLDR has it; a code that it does not know stays."""
-    names: dict[str, str] = Locale("en").territories
-    return names.get(code, code)
+    return str(Locale("en").territories.get(code, code))
 
 
 def time_label(event: Event, unit: str) -> str:

@@ -1,0 +1,154 @@
+"""Sums read from rollups: unfiltered questions over whole days, by no dimension or by one.
+
+Each is one scan of the rollups' key. What is not in them, of a day: a dimension with too many
+values, and a property that was not declared then.
+"""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Table,
+    any_,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.query.buckets import bucket
+from api.query.plan import OF_EVENTS, OF_VISITS, spans_of
+from api.query.props import is_prop
+from api.query.ranges import Days
+from api.query.statements import cut_groups, key
+from api.query.sums import Counted, Cut, Groups, Tally
+from api.query.vocabulary import OF_ITS_PAGEVIEWS, PAGE, Dimension, Kind
+from writer.tables import SUMS, rollup_day, rollup_hour, rollup_left_out, rollup_props
+
+WHOLE, NAME = "", "name"
+HOURLY = (WHOLE, NAME)
+"""The site's totals and event names are rolled up by hour too."""
+
+_OF_EVENT = ("event:page", "event:name", "event:hostname")
+_NOT_ROLLED = frozenset(("visit:entry_page_hostname", "visit:exit_page_hostname"))
+
+
+class Rolled(NamedTuple):
+    """Where the groups of a tally are rolled up. ``dimension``: as the rollups call it."""
+
+    table: Table
+    dimension: str
+
+
+def find_rolled(tally: Tally) -> Rolled | None:
+    """None where rollups cannot answer."""
+    others = [d for d in tally.dimensions if d.kind is not Kind.TIME]
+    if tally.filters.parts or len(others) > 1 or not set(tally.sums) <= set(SUMS):
+        return None
+    dimension = _dimension(others[0]) if others else WHOLE
+    hourly = any(d.column == "hour" for d in tally.dimensions if d.kind is Kind.TIME)
+    if dimension is None or (hourly and dimension not in HOURLY):
+        return None
+    if not set(tally.sums) <= {*OF_EVENTS, *OF_VISITS} and (
+        hourly or PAGE not in {d.name for d in others}
+    ):
+        return None
+    return Rolled(rollup_hour if hourly else rollup_day, dimension)
+
+
+async def read_left_out(
+    db: AsyncConnection, site_id: int, rolled: Rolled, span: Days
+) -> tuple[Days, ...]:
+    """Days that the rollups do not hold the dimension of."""
+    return spans_of(await db.scalars(_select_left_out(site_id, rolled.dimension, span)))
+
+
+async def count_rollups(
+    db: AsyncConnection,
+    site_id: int,
+    spans: tuple[Days, ...],
+    tally: Tally,
+    rolled: Rolled,
+    cut: Cut | None,
+) -> Counted:
+    """The tally's groups over these days."""
+    grouped = _select_grouped(site_id, spans, tally, rolled).cte("grouped")
+    statement = select(grouped) if cut is None else cut_groups(grouped, tally, cut)
+    rows = list(await db.execute(statement))
+    keys = len(tally.dimensions)
+    groups: Groups = {tuple(row[:keys]): tuple(row[keys : keys + len(tally.sums)]) for row in rows}
+    if cut is None:
+        return Counted(groups)
+    if rows or not cut.offset:
+        return Counted(groups, rows[0][-1] if rows else 0)
+    beyond = select(func.count()).select_from(grouped)
+    return Counted(groups, int(await db.scalar(beyond) or 0))
+
+
+def _dimension(dimension: Dimension) -> str | None:
+    """What the rollups call it; None where it is not rolled up."""
+    if dimension.kind is Kind.VISIT:
+        if dimension.name in _NOT_ROLLED:
+            return None
+        of_pages = dimension.name in OF_ITS_PAGEVIEWS
+        return dimension.name.removeprefix("visit:") if of_pages else dimension.column
+    if is_prop(dimension.column) or dimension.name in _OF_EVENT:
+        return dimension.column
+    return None
+
+
+def _select_left_out(site_id: int, dimension: str, span: Days) -> Any:
+    left_out = rollup_left_out.c
+    asked = select(left_out.day).where(
+        left_out.site_id == site_id,
+        left_out.dimension == dimension,
+        left_out.day.between(span.first, span.last),
+    )
+    if not is_prop(dimension):
+        return asked
+    props = rollup_props.c
+    undeclared = select(props.day).where(
+        props.site_id == site_id,
+        props.day.between(span.first, span.last),
+        not_(literal(dimension.removeprefix("props:")) == any_(props["keys"])),
+    )
+    return union(asked, undeclared)
+
+
+def _select_grouped(
+    site_id: int, spans: tuple[Days, ...], tally: Tally, rolled: Rolled
+) -> Select[Any]:
+    table = rolled.table.c
+    keys = [
+        bucket(rolled.table, d.column) if d.kind is Kind.TIME else table.value
+        for d in tally.dimensions
+    ]
+    sums = [_sum(table[name]).label(name) for name in tally.sums]
+    asked = select(*(column.label(key(i)) for i, column in enumerate(keys)), *sums).where(
+        table.site_id == site_id,
+        table.dimension == rolled.dimension,
+        or_(*(table.day.between(days.first, days.last) for days in spans)),
+    )
+    return asked.group_by(*keys).having(_is_there(table, tally)) if keys else asked
+
+
+def _is_there(table: Any, tally: Tally) -> ColumnElement[bool]:
+    """Whether a group stands in the answer: something that the tally sums is in it."""
+    presence = []
+    if set(tally.sums) & set(OF_EVENTS):
+        presence.append("events")
+    if set(tally.sums) & set(OF_VISITS):
+        presence.append("visits")
+    if set(tally.sums) - {*OF_EVENTS, *OF_VISITS}:
+        presence += ["engaged_visits", "scroll_visits"]
+    return or_(*(func.sum(table[name]) > 0 for name in presence))
+
+
+def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
