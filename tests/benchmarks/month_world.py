@@ -5,9 +5,6 @@ archived; then the API answers over HTTP. Loading takes minutes, so it is done o
 `--data FOLDER` once for all runs.
 """
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +17,7 @@ import msgspec
 import psycopg
 from redis import Redis
 
-from infrastructure.local.folders import CHECKOUT, make_folder
+from infrastructure.local.folders import make_folder
 from infrastructure.local.installation import EDGE, open_installation
 from infrastructure.local.product import Product, make_product
 from infrastructure.local.stack import local_stack
@@ -30,6 +27,7 @@ from shared.snapshot import SCOPES
 from tests.benchmarks.month_feed import Feed
 from tests.benchmarks.month_traffic import MadeSite, beacons_of, days, write_places
 from tests.writer_world import put_key, put_site
+from writer.archive.work import write_due
 
 DAYS = 30
 SMALL = (MadeSite("small.example", "UTC", 200), MadeSite("far.example", "Pacific/Auckland", 200))
@@ -37,8 +35,8 @@ BUSY = "busy.example"
 _BUSY_ZONE = "Asia/Kolkata"
 _CLOSED_AFTER = timedelta(days=3)
 _STAMP = "loaded.json"
-_ASKED_SERVICES = ("writer", "api")
 _ANSWER_S = 120
+_ARCHIVE_MB = 512
 _LOOK_EVERY_S = 0.05
 _BEHIND = "SELECT settled() - commit_no FROM rollup_progress"
 _COUNT = "SELECT count(*) FROM events"
@@ -124,19 +122,6 @@ class MonthWorld:
                     raise RuntimeError("the rollups did not catch up")
                 time.sleep(_LOOK_EVERY_S)
 
-    def run_verb(self, *words: str) -> str:
-        """What ``./run VERB`` prints."""
-        ran = subprocess.run(
-            [sys.executable, "-P", "-m", "infrastructure.cli", *words],
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), **self.product.settings},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ran.returncode:
-            raise RuntimeError(f"{' '.join(words)} failed: {ran.stdout[-800:]}{ran.stderr[-800:]}")
-        return ran.stdout
-
     def _load(self, events: int) -> Loaded:
         last = (datetime.now(UTC) - _CLOSED_AFTER).date()
         wanted = days(last - timedelta(days=DAYS - 1), DAYS)
@@ -155,7 +140,7 @@ class MonthWorld:
                 "not all that was sent is there"
             )
             self._timed(took, "vacuum", lambda: connection.execute("VACUUM (ANALYZE)"))
-        self._timed(took, "archive", lambda: self.run_verb("archive", "write"))
+            self._timed(took, "archive", lambda: self._archive(connection))
         return Loaded(events, sent, wanted[0], wanted[-1], took)
 
     def _send(self, sites: list[MadeSite], wanted: list[date], took: dict[str, float]) -> int:
@@ -182,6 +167,11 @@ class MonthWorld:
                     raise RuntimeError(f"{last} does not close")
                 time.sleep(_LOOK_EVERY_S)
 
+    def _archive(self, connection: psycopg.Connection[Any]) -> None:
+        """As the job does, until nothing is due."""
+        folder = make_folder(self.folder / "archive")
+        self.say(f"  {dict(write_due(connection, folder, _ARCHIVE_MB, datetime.now(UTC)))}")
+
     def _timed(self, took: dict[str, float], what: str, work: Any) -> None:
         began = time.monotonic()
         work()
@@ -197,7 +187,11 @@ def month_world(folder: Path, events: int, say: Any) -> Iterator[MonthWorld]:
     installation = open_installation(folder, manifest, {}, free=True)
     write_places(folder / "geo")
     stack = local_stack(folder / "stack", installation.stack)
-    changes = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_LOG_LEVEL": "warning"}
+    changes = {
+        "MILLRACE_GEO_REFRESH": "false",
+        "MILLRACE_LOG_LEVEL": "warning",
+        "MILLRACE_ARCHIVE_FOLDER": str(folder / "archive"),
+    }
     product = make_product(folder, installation, stack, changes=changes, manifest=manifest)
     product.start_servers()
     try:
