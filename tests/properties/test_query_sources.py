@@ -1,0 +1,152 @@
+"""Whichever source counts, and however the days are shared out among them, an answer is the
+oracle's."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.database import open_pool
+from api.query.answer import answer
+from api.query.plan import ALL_SOURCES, Source
+from api.query.wire import Answer, Question
+from api.sites import Site
+from tests.oracle import numbers
+from tests.oracle.questions import (
+    DIMENSIONS,
+    PROP_DIMENSIONS,
+    TIME_DIMENSIONS,
+    date_range,
+    metrics_for,
+)
+from tests.oracle.store import store
+from tests.oracle.traffic import COMMITS, Event, traffic
+from writer.rollups.step import step
+
+bounded = settings(
+    deadline=None,
+    database=None,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+NOT_ROLLED = (
+    *TIME_DIMENSIONS, *PROP_DIMENSIONS, "event:goal",
+    "visit:entry_page_hostname", "visit:exit_page_hostname",
+)  # fmt: skip
+ROLLED = tuple(dimension for dimension in DIMENSIONS if dimension not in NOT_ROLLED)
+ROLLUPS, ROWS = frozenset((Source.ROLLUPS,)), frozenset((Source.ROWS,))
+REVENUE = ("total_revenue", "average_revenue")
+
+
+@dataclass
+class World:
+    """Sites on one database, the rollups' stage moved by hand, and the API's answers."""
+
+    runner: asyncio.Runner
+    pool: AsyncEngine
+    stage: psycopg.Connection[Any]
+    names: Iterator[int]
+
+    def store(self, zone: str, rows: list[Event]) -> tuple[Site, list[Event]]:
+        return self.runner.run(store(self.pool, f"site-{next(self.names)}", zone, rows))
+
+    def roll_up(self) -> None:
+        while step(self.stage):
+            pass
+
+    def roll_up_commits(self, amount: int, alive: bool) -> None:
+        """One after the other; then the stage works on, or has died."""
+        for _ in range(amount):
+            assert step(self.stage, most_events=-1)
+        if not alive:
+            self.stage.execute("update rollup_progress set looked_at = null")
+
+    def ask(self, found: Site, asked: dict[str, Any], allowed: frozenset[Source]) -> Answer:
+        wire = {"site_id": found.key, "include": {"total_rows": True}, **asked}
+        return self.runner.run(self._ask(found, msgspec.convert(wire, Question), allowed))
+
+    async def _ask(self, found: Site, wire: Question, allowed: frozenset[Source]) -> Answer:
+        async with self.pool.connect() as db:
+            return await answer(db, found, wire, datetime.now(UTC), 20.0, allowed)
+
+
+@pytest.fixture
+def world(database: str) -> Iterator[World]:
+    with asyncio.Runner() as runner, psycopg.connect(database, autocommit=True) as stage:
+        stack = AsyncExitStack()
+        pool = runner.run(stack.enter_async_context(open_pool(database, 1)))
+        yield World(runner, pool, stage, count())
+        runner.run(stack.aclose())
+
+
+def check(
+    world: World, found: Site, rows: list[Event], asked: dict[str, Any], allowed: frozenset[Source]
+) -> Answer:
+    given_answer = world.ask(found, asked, allowed)
+    results = [msgspec.to_builtins(row) for row in given_answer.results]
+    expected, total = numbers.answer(rows, given_answer.meta.as_of, asked)
+    assert results == expected, (asked, allowed)
+    assert given_answer.meta.total_rows == total, asked
+    return given_answer
+
+
+@st.composite
+def rolled_question(draw: st.DrawFn, events: list[Event]) -> dict[str, Any]:
+    """What rollups can answer."""
+    time = draw(st.lists(st.sampled_from(TIME_DIMENSIONS), max_size=2, unique=True))
+    hourly = "time:hour" in time
+    others = draw(st.lists(st.sampled_from(("event:name",) if hourly else ROLLED), max_size=1))
+    dimensions = draw(st.permutations([*time, *others]))
+    known = [m for m in metrics_for(dimensions) if m not in REVENUE]
+    metrics = draw(st.lists(st.sampled_from(known), min_size=1, max_size=5, unique=True))
+    days = sorted(draw(st.sampled_from(events))["day"] for _ in range(2))
+    asked: dict[str, Any] = {
+        "metrics": metrics,
+        "dimensions": dimensions,
+        "date_range": [day.isoformat() for day in days],
+    }
+    if draw(st.booleans()):
+        by = st.sampled_from([*metrics, *dimensions])
+        asked["order_by"] = [[draw(by), draw(st.sampled_from(("asc", "desc")))]]
+    if draw(st.booleans()):
+        limit, offset = draw(st.integers(1, 3)), draw(st.integers(0, 3))
+        asked["pagination"] = {"limit": limit, "offset": offset}
+    return asked
+
+
+@settings(bounded, max_examples=15)
+@given(data=st.data())
+def test_rollups_alone_answer_as_the_oracle_does(world: World, data: st.DataObject) -> None:
+    zone, rows = data.draw(traffic())
+    found, placed = world.store(zone, rows)
+    world.roll_up()
+    for _ in range(8):
+        asked = data.draw(rolled_question(rows))
+        given_answer = check(world, found, placed, asked, ROLLUPS)
+        assert given_answer.meta.sources == ["rollups"]
+        check(world, found, placed, asked, ROWS)
+
+
+@settings(bounded, max_examples=10)
+@given(data=st.data())
+def test_what_rollups_lack_is_counted_from_rows(world: World, data: st.DataObject) -> None:
+    world.roll_up()
+    zone, rows = data.draw(traffic())
+    found, placed = world.store(zone, rows)
+    alive = data.draw(st.booleans())
+    world.roll_up_commits(data.draw(st.integers(1, COMMITS)), alive)
+    for _ in range(8):
+        asked = data.draw(rolled_question(rows))
+        if data.draw(st.booleans()):
+            asked["date_range"] = data.draw(date_range(rows))
+        check(world, found, placed, asked, ALL_SOURCES)
