@@ -113,7 +113,7 @@ class Writer:
             Store(settings.postgres_url, Quarantine(private_keys), answer_s, self.promises),
             self.session,
             self.promises,
-            after_commit,
+            self._committed,
         )
         self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
         self.ledger = Ledger(self.session, self.redis)
@@ -126,6 +126,7 @@ class Writer:
         )
         self.stored_ranges = StoredRanges(self.session, self.redis, clock)
         self._keep_s = settings.writer_claim_after_s / 3
+        self._after_commit = after_commit
 
     def readiness(self) -> dict[str, object]:
         """Whether it can store now; while the database takes nothing, why."""
@@ -164,6 +165,11 @@ class Writer:
             finally:
                 for loop in loops:
                     loop.cancel()
+
+    def _committed(self) -> None:
+        self._after_commit()
+        if self.rollups is not None:
+            self.rollups.wake()
 
     async def _look_at_streams(self) -> None:
         await self.stream_watch.look(self.consumer.edges)

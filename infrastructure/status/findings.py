@@ -122,6 +122,9 @@ def _told_by(service: ServiceState, place: Place) -> Iterator[Finding]:
     if service.name == "edge" and told.get("stores_at") == "spool":
         says = "Beacons go to the spool: the primary cannot be used just now. Nothing is lost."
         yield Finding("edge", says, place.look("drain"))
+    if rollups := told.get("rollups"):
+        says = f"The rollups {rollups}: panels are counted from rows meanwhile, and take longer."
+        yield Finding("writer", says, place.look("writer"))
     for server, weak in told.get("weaker_promises", {}).items():
         for name in weak:
             yield _weak(server, name)

@@ -57,7 +57,8 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """``lag``: entries by edge that no writer has committed; None where no writer answers here."""
+    """``lag``: entries by edge that no writer has committed; None where no writer answers here.
+    ``rollups_behind_s``: the age of the first commit that the rollups do not hold."""
 
     where: str
     services: list[ServiceState]
@@ -66,6 +67,7 @@ class Report(msgspec.Struct, frozen=True):
     seen: Seen | None
     lag: dict[str, int] | None
     core: Core | None
+    rollups_behind_s: float | None = None
 
 
 def read_report(place: Place, manifest: Manifest) -> Report:
@@ -127,6 +129,7 @@ def _report(
         seen=_seen(answers["edge"].metrics),
         lag=_lag(answers["writer"]),
         core=core,
+        rollups_behind_s=answers["writer"].metrics.value("millrace_rollup_behind_seconds"),
     )
 
 

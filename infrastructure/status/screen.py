@@ -48,6 +48,8 @@ def _lines(report: Report) -> Iterator[str]:
     if report.lag is not None:
         behind = [f"{entries} of {edge}" for edge, entries in sorted(report.lag.items()) if entries]
         yield f"Writer: {', '.join(behind) + ' to be stored' if behind else 'nothing behind'}."
+    if report.rollups_behind_s is not None:
+        yield f"Rollups: {report.rollups_behind_s:.1f} s behind."
     if report.core is not None:
         lost = sum(edge.lost_batches for edge in report.core.edges)
         held = sum(report.core.quarantined.values())

@@ -142,12 +142,20 @@ class VisitWorld:
             )
             return [row[0] for row in found]
 
+    def _is_rolled_up(self) -> bool:
+        with psycopg.connect(self.product.postgres_url) as db:
+            found = db.execute(
+                "select commit_no >= (select max(commit_no) from commits) from rollup_progress"
+            )
+            return found.fetchone() == (True,)
+
     async def until_stored(self, receipts: Iterable[UUID], within_s: float = WITHIN_S) -> None:
-        """Until every receipt has its row, and nothing is on its way any more."""
+        """Until every receipt has its row, nothing is on its way any more, and answers hold it."""
         wanted = set(receipts)
 
         async def arrived() -> bool:
-            return wanted <= set(self.rows()) and not self.under_way()
+            is_stored = wanted <= set(self.rows()) and not self.under_way()
+            return is_stored and self._is_rolled_up()
 
         await until(arrived, f"{len(wanted)} events are stored", within_s)
 

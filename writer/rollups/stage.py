@@ -5,6 +5,7 @@ Several writers may each run one; whoever holds the lock steps, the others look 
 
 import asyncio
 import logging
+from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ class Stage:
         self._sums: Sums | None = None
         self._known = 0
         self._most_events = MOST_EVENTS
+        self._awake = asyncio.Event()
         self.lag = Lag(0, 0.0, True)
         self.trouble = ""
 
@@ -67,9 +69,13 @@ class Stage:
         backoff_s = POLL_S
         while not is_cancelled():
             try:
+                self._awake.clear()
                 rest_s = await self._session.run(self._work)
                 self._tell("")
                 backoff_s = POLL_S
+                if rest_s is None:
+                    await self._wait()
+                    continue
             except Unavailable as error:
                 self._tell(str(error))
                 self._most_events = max(self._most_events // 2, _LEAST_EVENTS)
@@ -81,20 +87,29 @@ class Stage:
                 rest_s, backoff_s = backoff_s, min(backoff_s * 2, _LONGEST_BACKOFF_S)
             await asyncio.sleep(rest_s)
 
+    def wake(self) -> None:
+        """Something was committed: it need not wait for its next look."""
+        self._awake.set()
+
     def readiness(self) -> dict[str, object]:
         """What stands in its way; nothing while it keeps up."""
         if self.trouble:
-            return {"rollups": f"wait: {self.trouble}"}
+            return {"rollups": f"wait ({self.trouble})"}
         if self.lag.behind_s > STUCK_S:
-            return {"rollups": f"{self.lag.behind_s:.0f} s behind"}
+            return {"rollups": f"are {self.lag.behind_s:.0f} s behind"}
         return {}
 
     def close(self) -> None:
         """Give thread and connection back."""
         self._session.close()
 
-    def _work(self, connection: Connection[Any]) -> float:
-        """One step, or none; returns for how long to rest (s)."""
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._awake.wait()
+
+    def _work(self, connection: Connection[Any]) -> float | None:
+        """One step; returns for how long to rest after it (s), None: there was none to make."""
         if self._known != self._session.connections:
             connection.execute(_UNHURRIED)
             self._known = self._session.connections
@@ -102,12 +117,12 @@ class Stage:
         if not self.lag.commits:
             if self.lag.is_stale:
                 connection.execute(_LOOKED)
-            return POLL_S
+            return None
         began = monotonic()
         went = step(connection, self._engine(), self._most_events)
         took = monotonic() - began
         if not went:
-            return POLL_S
+            return None
         ROLLUP_STEP_SECONDS.observe(took)
         self._most_events = min(self._most_events * 2, MOST_EVENTS)
         self._look(connection)

@@ -31,6 +31,7 @@ EXPORTERS = {
     "millrace_journal_": "drain",
     "millrace_writer_": "writer",
     "millrace_ledger_": "writer",
+    "millrace_rollup_": "writer",
     "millrace_jobs": "jobs",
 }
 

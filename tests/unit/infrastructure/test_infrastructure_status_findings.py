@@ -52,6 +52,11 @@ def test_a_dead_service_is_started_by_its_unit_where_systemd_has_one(
     assert found.next == "start it: python -m edge.drain"
 
 
+def test_rollups_that_fall_behind_are_said_with_what_it_means() -> None:
+    [found] = _find(services=[_service("writer", rollups="are 70 s behind")])
+    assert found.says.startswith("The rollups are 70 s behind: panels are counted from rows")
+
+
 def test_a_server_that_is_away_comes_before_what_follows_from_it() -> None:
     away = ServerState("primary", "10.0.0.5:6379", "cannot be reached")
     found = _find(servers=[away], services=[_service("edge", stores_at="spool")])
