@@ -10,10 +10,24 @@ from starlette.middleware import Middleware
 
 from api.arrivals import Arrivals
 from api.attempts import Attempts
+from api.bot_patterns import BotPattern, Verdict
 from api.call import Parts, Throttles
 from api.database import open_pool
 from api.endpoint import Endpoint
 from api.endpoints.arrivals import show_arrivals
+from api.endpoints.bots import (
+    NewPattern,
+    Sender,
+    ShownPatterns,
+    add_bot,
+    add_site_bot,
+    end_bot,
+    end_site_bot,
+    list_bots,
+    list_site_bots,
+    try_bot,
+    try_site_bot,
+)
 from api.endpoints.completeness import ShownCompleteness, show_completeness
 from api.endpoints.description import describe_api
 from api.endpoints.edges import NewEdge, ShownEdges, add_edge, list_edges, retire
@@ -27,6 +41,7 @@ from api.endpoints.metrics import (
     show_top_pages,
     show_unique_users,
 )
+from api.endpoints.not_counted import answer_not_counted
 from api.endpoints.owners import (
     NewOwner,
     NewPassword,
@@ -36,6 +51,15 @@ from api.endpoints.owners import (
     list_owners,
 )
 from api.endpoints.query import answer_query
+from api.endpoints.saved import (
+    ChangedSaved,
+    NewSaved,
+    Served,
+    ShownSaved,
+    exclusions,
+    goals,
+    segments,
+)
 from api.endpoints.session import (
     LinkToken,
     SignedIn,
@@ -56,10 +80,12 @@ from api.endpoints.sites import (
     show_site,
 )
 from api.endpoints.trace import trace_event
+from api.not_counted import NotCounted, NotCountedQuestion
 from api.owners import Checker
 from api.page import DIST, SecurityHeaders, page_routes
 from api.query.wire import Answer, Question
 from api.refusals import HANDLERS
+from api.saved import Saved
 from api.simple import ASKS
 from api.trace import Trace
 from api.turns import Turns
@@ -72,6 +98,19 @@ KEPT_FREE = 2
 """Connections that no query takes: for who is asking, and for all that is no query."""
 
 _QUERY, _ADMIN = SCOPES.QUERY, SCOPES.ADMIN
+
+
+def _saved(noun: str, served: Served) -> tuple[Endpoint, ...]:
+    """Of goals, segments and exclusions."""
+    all_of_them = f"/api/sites/{{key}}/{noun}s"
+    one = all_of_them + "/{id}"
+    return (
+        Endpoint("GET", all_of_them, served.list, f"A site's {noun}s", _QUERY, gives=ShownSaved),
+        Endpoint("POST", all_of_them, served.add, f"Save a {noun}", _ADMIN, NewSaved, Saved, 201),
+        Endpoint("PATCH", one, served.change, f"Change a {noun}", _ADMIN, ChangedSaved, Saved),
+        Endpoint("DELETE", one, served.drop, f"Remove a {noun}", _ADMIN),
+    )
+
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/session", sign_in, "Sign in", None, SignIn, SignedIn),
@@ -98,6 +137,37 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", "/api/sites/{key}/arrivals", show_arrivals, "What arrives for a site", _QUERY,
         gives=Arrivals,
     ),
+    *_saved("goal", goals),
+    *_saved("segment", segments),
+    *_saved("exclusion", exclusions),
+    Endpoint(
+        "GET", "/api/sites/{key}/bots", list_site_bots, "A site's patterns of robots", _QUERY,
+        gives=ShownPatterns,
+    ),
+    Endpoint(
+        "POST", "/api/sites/{key}/bots", add_site_bot, "Call robots by name for a site", _ADMIN,
+        NewPattern, BotPattern, 201,
+    ),
+    Endpoint(
+        "POST", "/api/sites/{key}/bots/try", try_site_bot, "Whether it would be a robot", _QUERY,
+        Sender, Verdict,
+    ),
+    Endpoint(
+        "DELETE", "/api/sites/{key}/bots/{id}", end_site_bot, "End a site's pattern", _ADMIN
+    ),
+    Endpoint(
+        "GET", "/api/bots", list_bots, "Every site's patterns of robots", _QUERY,
+        gives=ShownPatterns,
+    ),
+    Endpoint(
+        "POST", "/api/bots", add_bot, "Call robots by name for every site", _ADMIN,
+        NewPattern, BotPattern, 201,
+    ),
+    Endpoint(
+        "POST", "/api/bots/try", try_bot, "Whether it would be a robot anywhere", _QUERY,
+        Sender, Verdict,
+    ),
+    Endpoint("DELETE", "/api/bots/{id}", end_bot, "End a pattern for every site", _ADMIN),
     Endpoint("GET", "/api/keys", list_keys, "Every API key", _ADMIN, gives=ShownKeys),
     Endpoint("POST", "/api/keys", add_key, "Make an API key", _ADMIN, NewKey, MadeKey, 201),
     Endpoint("DELETE", "/api/keys/{key_id}", drop_key, "Revoke an API key", _ADMIN),
@@ -116,6 +186,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "POST", "/api/v2/query", answer_query, "Ask for numbers", _QUERY, Question, Answer,
         fault=Code.BAD_QUERY,
+    ),
+    Endpoint(
+        "POST", "/api/v2/query/not-counted", answer_not_counted, "What is in no number, and why",
+        _QUERY, NotCountedQuestion, NotCounted, fault=Code.BAD_QUERY,
     ),
     Endpoint(
         "GET", "/v1/metrics/pageviews", show_pageviews, "Pageviews by day", _QUERY,

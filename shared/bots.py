@@ -149,6 +149,15 @@ def read_network(text: str) -> Any:
         raise BadPattern(f"{text[:60]!r} is not a network such as 192.0.2.0/24") from None
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an address that a network may hold."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _any_of(patterns: Iterable[str]) -> Any:
     """One look for all, where one expression can hold them; it names no pattern."""
     together = "|".join(f"(?:{pattern})" for pattern in patterns)
