@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.days_away import first_instant_away
 from api.sites import Site
 from writer.tables import boot, edge, edge_count, events, ledger_count, quarantine
 
@@ -68,7 +69,8 @@ async def read_arrivals(db: AsyncConnection, site: Site, now: datetime) -> Arriv
 
 
 async def read_first_event_at(db: AsyncConnection, site: Site) -> datetime | None:
-    """When the first event that counts happened, as far as a question would see it."""
+    """When the first event that counts happened, as far as a question would see it; where its row
+    has left the database, when its day began."""
     statement = (
         select(events.c.ts)
         .where(events.c.site_id == site.site_id, events.c.bot.is_(None))
@@ -76,8 +78,9 @@ async def read_first_event_at(db: AsyncConnection, site: Site) -> datetime | Non
         .order_by(events.c.ts)
         .limit(1)
     )
-    found: datetime | None = await db.scalar(statement)
-    return found
+    first_row: datetime | None = await db.scalar(statement)
+    first_away = await first_instant_away(db, site.site_id)
+    return min((at for at in (first_row, first_away) if at is not None), default=None)
 
 
 async def _read_bots(db: AsyncConnection, site: Site) -> tuple[Bots, ...]:

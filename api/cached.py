@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.query.as_of import read_as_of
 from api.sites import Site
 from writer.tables import exclusion, site_day
 
@@ -40,7 +41,7 @@ async def read_basis(db: AsyncConnection, found: Site) -> Basis:
         .group_by(site_day.c.state)
     )
     return Basis(
-        int(await db.scalar(select(func.settled())) or 0),
+        (await read_as_of(db)).commit,
         found.settings.time_zone,
         sorted(map(tuple, await db.execute(excluded)), key=repr),
         sorted(map(tuple, await db.execute(states))),

@@ -3,9 +3,7 @@
 Each is a question to the query engine like any other; nothing is counted in a second way.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,14 +11,16 @@ from starlette.responses import Response
 
 from api.cached import cached, make_tag, not_modified, read_basis, still_holds
 from api.call import Call
+from api.csv_answer import say_basis
 from api.csv_table import Cell, csv_response, prefers_csv, table
+from api.endpoints.query import measured
+from api.presence import while_present
 from api.query.answer import answer
 from api.query.wire import Answer, Meta, Question
 from api.simple import Asked, by_day, by_page, of_query_string, read_asked, read_site_key
 from api.sites import Site
 from api.wire import json_response
 from shared.errors import Refusal
-from shared.metrics import API_QUERIES, API_QUERY_SECONDS
 
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
@@ -143,38 +143,26 @@ async def _respond(
     asked = read_asked(given, found, call.now)
     is_csv = prefers_csv(call.request) if asked.is_csv is None else asked.is_csv
     question = make_question(found, asked)
-    async with call.parts.pool.connect() as db:
+    async with call.connect_to_query() as db:
         basis = await read_basis(db, found)
         tag = make_tag(basis, question, asked.limit, is_csv)
         if still_holds(call.request, tag):
             return not_modified(tag)
         await db.rollback()
-        with _measured():
-            try:
-                timeout_s = call.parts.settings.api_query_timeout_s
-                counted = await answer(db, found, question, call.now, timeout_s)
-            except Refusal as refusal:
-                raise of_query_string(refusal) from None
+        timeout_s = call.parts.settings.api_query_timeout_s
+        counting = answer(db, found, question, call.now, timeout_s)
+        try:
+            with measured():
+                counted = await while_present(call.request, counting)
+        except Refusal as refusal:
+            raise of_query_string(refusal) from None
     basis = basis._replace(as_of=counted.meta.as_of)
     tag = make_tag(basis, question, asked.limit, is_csv)
     shown = show(counted, asked)
     if not is_csv:
         return cached(json_response(shown.value), tag)
-    return cached(csv_response(f"{found.key}-{name}", table(shown.names, shown.rows)), tag)
-
-
-@contextmanager
-def _measured() -> Iterator[None]:
-    began, status = time.perf_counter(), 500
-    try:
-        yield
-        status = 200
-    except Refusal as refusal:
-        status = refusal.status
-        raise
-    finally:
-        API_QUERIES.labels(status).inc()
-        API_QUERY_SECONDS.observe(time.perf_counter() - began)
+    written = csv_response(f"{found.key}-{name}", table(shown.names, shown.rows))
+    return cached(say_basis(written, counted), tag)
 
 
 def _days(given: Answer) -> list[tuple[str, int]]:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from api.call import Call
+from api.csv_answer import answer_as_csv
+from api.csv_table import prefers_csv
 from api.presence import while_present
 from api.query.answer import answer
 from api.query.wire import Answer, Question
@@ -15,10 +18,11 @@ from shared.errors import Refusal
 from shared.metrics import API_QUERIES, API_QUERY_SECONDS
 
 
-async def answer_query(call: Call, body: Question) -> Answer:
+async def answer_query(call: Call, body: Question) -> Answer | Response:
     """Raises Refusal, and ClientDisconnect when nobody waits for the answer any longer."""
     with measured():
-        return await while_present(call.request, _answer(call, body))
+        given = await while_present(call.request, _answer(call, body))
+    return answer_as_csv(given) if prefers_csv(call.request) else given
 
 
 async def _answer(call: Call, body: Question) -> Answer:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.days_away import first_day_away
 from api.query.comparisons import compared, earlier_range, partners
 from api.query.days import whole_days
 from api.query.fold import values_of_rows
@@ -82,13 +83,15 @@ async def _tabulate(reading: Reading, query: Query, whole: bool = False) -> Tabl
 
 
 async def _read_first_day(db: AsyncConnection, site_id: int, commit: int) -> date | None:
-    """The day of the site's first event, whatever it was."""
-    return await db.scalar(
+    """The day of the site's first event, whatever it was, and wherever it is now."""
+    first_row = (
         select(events.c.day)
         .where(events.c.site_id == site_id, visible(commit))
         .order_by(events.c.ts)
         .limit(1)
     )
+    firsts = (await db.scalar(first_row), await first_day_away(db, site_id))
+    return min((day for day in firsts if day is not None), default=None)
 
 
 async def _read_salted_anew(db: AsyncConnection, scope: Scope) -> list[str]:
