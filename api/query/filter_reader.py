@@ -48,7 +48,8 @@ def check_saved(kind: str, raw: list[Any]) -> None:
 
 
 class Reader:
-    """Reads the filters of one question. ``within``: what is saved may name nothing saved."""
+    """Reads the filters of one question. ``within``: the kind of what is to be saved, which may
+    name nothing saved but for a segment's goals."""
 
     def __init__(self, saved: Saved, within: str | None = None) -> None:
         self._saved = saved
@@ -132,7 +133,9 @@ class Reader:
         return leaf
 
     def _read_goals(self, leaf: Leaf) -> Filter:
-        self._check_may_name("event:goal", f"{leaf.place}[1]")
+        if self._within == SEGMENT:
+            return AnyOf(())  # Only when it is asked for need there be such a goal.
+        self._check_may_name(GOAL, f"{leaf.place}[1]")
         for index, name in enumerate(leaf.values):
             one = msgspec.structs.replace(leaf, values=(name,))
             if leaf.test == "is" and not any(fits(one, goal) for goal in self._saved.goals):
