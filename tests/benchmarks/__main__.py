@@ -36,6 +36,7 @@ MODULES = {
     "filtered_vs_duckdb": "filtered_vs_duckdb",
     "filtered_vs_chdb": "filtered_vs_chdb",
     "archive_bytes_vs_duckdb": "archive_bytes",
+    "query_under_ingest": "query_under_ingest",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""
 

@@ -32,13 +32,13 @@ from writer.archive.work import write_due
 DAYS = 30
 SMALL = (MadeSite("small.example", "UTC", 200), MadeSite("far.example", "Pacific/Auckland", 200))
 BUSY = "busy.example"
-_BUSY_ZONE = "Asia/Kolkata"
+BUSY_ZONE = "Asia/Kolkata"
 _CLOSED_AFTER = timedelta(days=3)
 _STAMP = "loaded.json"
 _ANSWER_S = 120
 _ARCHIVE_MB = 512
 _LOOK_EVERY_S = 0.05
-_BEHIND = "SELECT settled() - commit_no FROM rollup_progress"
+_BEHIND = "SELECT (SELECT max(commit_no) FROM commits) - commit_no FROM rollup_progress"
 _COUNT = "SELECT count(*) FROM events"
 
 
@@ -125,7 +125,7 @@ class MonthWorld:
     def _load(self, events: int) -> Loaded:
         last = (datetime.now(UTC) - _CLOSED_AFTER).date()
         wanted = days(last - timedelta(days=DAYS - 1), DAYS)
-        busy = MadeSite(BUSY, _BUSY_ZONE, events // DAYS)
+        busy = MadeSite(BUSY, BUSY_ZONE, events // DAYS)
         for site in (busy, *SMALL):
             put_site(self.database, site.key, time_zone=site.zone)
         writer = self.product.services["writer"]
