@@ -70,6 +70,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "late_us": "BIGINT",
         "hour": "TINYINT",
         **PLAIN,
+        "props_text": "VARCHAR",
         "visit_no": "INTEGER",
         "visit_views": "INTEGER",
         "visit_events": "INTEGER",
@@ -81,9 +82,11 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "visit_exit_hostname": "VARCHAR",
     }
 )
-"""``late_us``: received_at − ts. ``visit_no``: from 1 within the visitor's day; an engagement has
-that of the visit it joins; null: no visit. What begins with ``visit_`` and follows stands on the
-visit's first row alone, an entry or exit only where it is not that row's own page or hostname."""
+"""``late_us``: received_at − ts. ``props_text``: where a value of ``props`` is a number, all of
+them as the database writes them, in strings: engines write numbers differently. ``visit_no``: from
+1 within the visitor's day; an engagement has that of the visit it joins; null: no visit. What
+begins with ``visit_`` and follows stands on the visit's first row alone, an entry or exit only
+where it is not that row's own page or hostname."""
 
 # boot: the first 48 bits. idx: the last 16. seq: what is between, put so that it is the batch's
 # own number where the edge counted the event (shared/receipt.py); other bits of the id go above.

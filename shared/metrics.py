@@ -174,7 +174,8 @@ ROLLUP_LAG_COMMITS = Gauge(
     "millrace_rollup_lag_commits", "Settled commits that the rollups do not hold yet"
 )
 ROLLUP_BEHIND_SECONDS = Gauge(
-    "millrace_rollup_behind_seconds", "Age of the first commit that the rollups do not hold; 0: none"
+    "millrace_rollup_behind_seconds",
+    "Age of the first commit that the rollups do not hold; 0: none",
 )
 ROLLUP_STEP_SECONDS = Histogram(
     "millrace_rollup_step_seconds", "Time of one step of the rollup stage"
@@ -184,6 +185,12 @@ ROLLUP_STEP_SECONDS = Histogram(
 
 JOBS_DONE = Counter("millrace_jobs", "Jobs by name and outcome: done, failed", ["job", "outcome"])
 API_QUERIES = Counter("millrace_api_queries", "Queries by HTTP status", ["status"])
+API_ARCHIVE_FAULTS = Counter(
+    "millrace_api_archive_faults",
+    "Times that a file of the archive could not be read, by what it was: missing, cut, altered, "
+    "unreadable",
+    ["fault"],
+)
 API_QUERY_SECONDS = Histogram("millrace_api_query_seconds", "Time to answer a query")
 LIVE_SOCKETS = Gauge("millrace_live_sockets", "Open live connections")
 LIVE_FRAMES = Counter("millrace_live_frames", "Frames sent, by kind", ["kind"])

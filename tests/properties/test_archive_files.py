@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -62,8 +62,8 @@ class Archive:
 
 
 @pytest.fixture
-def archive(database: str, tmp_path: Path) -> Iterator[Archive]:
-    yield Archive(database, tmp_path / "archive")
+def archive(database: str, tmp_path: Path) -> Archive:
+    return Archive(database, tmp_path / "archive")
 
 
 def parsed(text: str | None) -> Any:
@@ -106,11 +106,22 @@ def test_visits_are_numbered_and_measured_as_the_oracle_does(
     zone, rows = data.draw(traffic())
     placed, found = archive.write(zone, rows)
     expected = numbered(there(placed))
-    got = {}
-    for row in found:
-        key = row["us"], joined(row["boot"], row["seq"], row["idx"])
-        got[key] = row["visit_no"], measures(row)
-    assert got == expected
+    assert {of(row): (row["visit_no"], measures(row)) for row in found} == expected
+
+
+@settings(bounded, max_examples=15)
+@given(data=st.data())
+def test_a_day_read_in_pieces_is_the_same(archive: Archive, data: st.DataObject) -> None:
+    zone, rows = data.draw(traffic())
+    rows += [{**row, "visitor": (row["visitor"] or 0) + 7} for row in rows]
+    rows = [{**row, "event_id": UUID(int=nth)} for nth, row in enumerate(rows)]
+    with pytest.MonkeyPatch.context() as patch:
+        # Every visitor is a piece.
+        patch.setattr("writer.archive.rows._PIECE", 1e-12)
+        placed, found = archive.write(zone, rows)
+    expected = numbered(there(placed))
+    assert len(found) == len(expected)
+    assert {of(row): (row["visit_no"], measures(row)) for row in found} == expected
 
 
 @settings(bounded, max_examples=15)
@@ -144,6 +155,11 @@ def test_any_event_id_comes_back_from_its_three_parts(event_id: int) -> None:
 )
 def test_the_parts_of_a_counted_id_are_its_place(boot: int, seq: int, index: int) -> None:
     assert split(receipt.counted(boot, seq, index)) == (boot, seq, index)
+
+
+def of(row: Row) -> tuple[int, int]:
+    """(instant, id)."""
+    return row["us"], joined(row["boot"], row["seq"], row["idx"])
 
 
 def measures(row: Row) -> Any:

@@ -14,13 +14,14 @@ from psycopg import Connection, IsolationLevel
 
 from shared.archive import day_folder, file_path
 from shared.failpoints import reach
-from writer.archive.contents import Contents, write_parquet
+from writer.archive.contents import Contents, put_together, write_piece
 from writer.archive.engine import Engine
 from writer.archive.folder import digest_of, put_durably, versions
 from writer.archive.record import Made, SiteDay, put_record, see
-from writer.archive.rows import Wanted, is_touched_since, read_rows
+from writer.archive.rows import Wanted, is_touched_since, read_pieces
 
 Report = Callable[[int], None]
+Pieces = list[tuple[Path, Contents]]
 
 
 class Became(StrEnum):
@@ -45,10 +46,10 @@ def write_day(
     found = _read(connection, engine, each, report)
     if isinstance(found, Became):
         return found
-    wanted, standing = found
+    wanted, standing, pieces = found
     reach("archive_read")
     version = next_version(folder, wanted, standing)
-    made = _put(engine, folder / file_path(each.site_id, each.day, version))
+    made = _put(engine, pieces, folder / file_path(each.site_id, each.day, version))
     reach("archive_named")
     with connection.transaction():
         recorded = put_record(connection, wanted, version, made)
@@ -62,8 +63,8 @@ def write_day(
 
 def _read(
     connection: Connection[Any], engine: Engine, each: SiteDay, report: Report
-) -> tuple[Wanted, int] | Became:
-    """The rows in ``raw``, and the number of the version before."""
+) -> tuple[Wanted, int, Pieces] | Became:
+    """What was read, the number of the version before, and the pieces."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction():
@@ -77,8 +78,11 @@ def _read(
             wanted = Wanted(*each, seen.starts_at, seen.ends_at, seen.rolled)
             if is_touched_since(connection, wanted):
                 return Became.BEHIND
-            read_rows(connection, engine, wanted, report)
-            return wanted, seen.version
+            pieces: Pieces = []
+            for _ in read_pieces(connection, engine, wanted, report):
+                file = engine.scratch / f"{len(pieces)}.parquet"
+                pieces.append((file, write_piece(engine, file)))
+            return wanted, seen.version, pieces
     finally:
         connection.isolation_level = None
 
@@ -89,9 +93,9 @@ def next_version(folder: Path, wanted: Wanted, standing: int) -> int:
     return max([standing, *found]) + 1
 
 
-def _put(engine: Engine, target: Path) -> Made:
+def _put(engine: Engine, pieces: Pieces, target: Path) -> Made:
     made = engine.scratch / "made.parquet"
-    contents: Contents = write_parquet(engine, made)
+    contents = put_together(engine, pieces, made)
     reach("archive_made")
     digest = digest_of(made)
     put_durably(made, target)

@@ -17,6 +17,7 @@ class Engine(NamedTuple):
 
     duck: Any
     scratch: Path
+    memory_mb: int
 
     def quoted(self, name: str) -> str:
         """A file of the scratch folder, as a literal."""
@@ -39,7 +40,7 @@ def open_engine(folder: Path, memory_mb: int) -> Iterator[Engine]:
                 "SET autoload_known_extensions = false",
             ):
                 duck.execute(setting)
-            yield Engine(duck, scratch)
+            yield Engine(duck, scratch, memory_mb)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

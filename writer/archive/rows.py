@@ -1,9 +1,10 @@
 """A site-day's rows as of a commit, streamed from PostgreSQL into DuckDB's table ``raw``.
 
-By way of CSV in pieces: neither of the two holds more than a piece, however large the day.
+By way of CSV, in pieces of whole visitors: neither holds more than a piece, however large the day.
+Sorting is PostgreSQL's, which needs little memory for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
@@ -17,15 +18,23 @@ Report = Callable[[int], None]
 
 # An instant between two days with no number left belongs to the earlier one, outside its bounds.
 _SLACK = timedelta(days=3)
-_PIECE_BYTES = 32 * 1024 * 1024
+# Of the memory, the part that a piece may have as CSV.
+_PIECE = 1 / 6
+PIECE = "piece.csv"
 _US = "(extract(epoch from {}) * 1000000)::bigint"
 _READ = {
+    # First, so that a line tells whose it is.
+    "visitor": ("BIGINT", "visitor"),
     "ts_us": ("BIGINT", _US.format("ts")),
     "late_us": ("BIGINT", _US.format("received_at - ts")),
     "event_id": ("UUID", "event_id"),
-    "visitor": ("BIGINT", "visitor"),
     "hour": ("TINYINT", "hour"),
     **{name: (kind, f'"{name}"') for name, kind in PLAIN.items()},
+    "props_text": (
+        "VARCHAR",
+        """CASE WHEN jsonb_path_exists(props, '$.* ? (@.type() == "number")') THEN"""
+        " (SELECT jsonb_object_agg(key, value)::text FROM jsonb_each_text(props)) END",
+    ),
 }
 """Column of ``raw`` → its type there, and where it comes from."""
 
@@ -37,7 +46,7 @@ _THERE: LiteralString = (
 )
 _COPY = (
     f"COPY (SELECT {', '.join(source for _, source in _READ.values())}"
-    f" FROM events WHERE {_WHOLE_DAY}{_THERE})"
+    f" FROM events WHERE {_WHOLE_DAY}{_THERE} ORDER BY visitor)"
     " TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
 )
 _TOUCHED_SINCE = f"""
@@ -72,40 +81,53 @@ def is_touched_since(connection: Connection[Any], wanted: Wanted) -> bool:
     return row is None or bool(row[0])
 
 
-def read_rows(
+def read_pieces(
     connection: Connection[Any], engine: Engine, wanted: Wanted, report: Report = lambda _: None
-) -> None:
-    """Fill ``raw`` anew, in the transaction that is open."""
+) -> Iterator[None]:
+    """In the transaction that is open; each time, ``raw`` holds the next piece. One at least,
+    which is empty where there are no rows."""
     columns = ", ".join(f'"{name}" {kind}' for name, (kind, _) in _READ.items())
-    engine.duck.execute(f"CREATE OR REPLACE TABLE raw ({columns})")
-    piece = engine.scratch / "piece.csv"
-    read, size = 0, 0
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(_COPY, wanted.values()) as copy,
-    ):
-        file = piece.open("wb")
-        try:
-            for block in copy:
-                size += file.write(block)
-                if size >= _PIECE_BYTES:
+    make = f"CREATE OR REPLACE TABLE raw ({columns})"
+    read = 0
+    engine.duck.execute(make)
+    with connection.cursor() as cursor, cursor.copy(_COPY, wanted.values()) as copy:
+        for size in _write_pieces(copy, engine):
+            if read:
+                engine.duck.execute(make)
+            if size:
+                _take_in(engine)
+            yield
+            read += size
+            report(read)
+
+
+def _write_pieces(lines: Iterable[Any], engine: Engine) -> Iterator[int]:
+    """Each piece as a file, one after the other; its bytes."""
+    most = engine.memory_mb * 1024 * 1024 * _PIECE
+    size, last = 0, b""
+    file = (engine.scratch / PIECE).open("wb")
+    try:
+        for line in lines:
+            if size >= most:
+                visitor = bytes(line).partition(b",")[0]
+                if not visitor or (last and visitor != last):
                     file.close()
-                    _take_in(engine)
-                    read, size = read + size, 0
-                    report(read)
-                    file = piece.open("wb")
-        finally:
-            file.close()
-    if size:
-        _take_in(engine)
-    piece.unlink()
-    report(read + size)
+                    yield size
+                    size, last = 0, b""
+                    file = (engine.scratch / PIECE).open("wb")
+                else:
+                    last = visitor
+            size += file.write(line)
+        file.close()
+        yield size
+    finally:
+        file.close()
 
 
 def _take_in(engine: Engine) -> None:
     columns = ", ".join(f"'{name}': '{kind}'" for name, (kind, _) in _READ.items())
     engine.duck.execute(
-        f"INSERT INTO raw SELECT * FROM read_csv({engine.quoted('piece.csv')},"
+        f"INSERT INTO raw SELECT * FROM read_csv({engine.quoted(PIECE)},"
         f" columns = {{{columns}}}, auto_detect = false, header = false, delim = ',',"
         " quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false,"
         " new_line = '\\n', parallel = false, max_line_size = 67108864)"

@@ -1,0 +1,119 @@
+"""Sums counted from files of the archive: the statements that rows are asked, in DuckDB.
+
+A file is looked at before it is read. One that is missing, cut short or altered is left out and
+reported, and its day goes to whoever comes next.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.query.archive_engine import Engine, Rows, Session
+from api.query.archive_files import Checked, Current, File, read_current
+from api.query.archive_relations import relations, select_values
+from api.query.fold import Values
+from api.query.plan import needs
+from api.query.ranges import Days, Range
+from api.query.statements import select_groups, select_total
+from api.query.sums import Counted, Cut, Tally
+from api.query.vocabulary import Dimension
+from shared.metrics import API_ARCHIVE_FAULTS
+
+T = TypeVar("T")
+
+log = logging.getLogger("api")
+
+
+class Unreadable(Exception):
+    """A file that looked sound could not be read: ask without the archive."""
+
+
+class Archive:
+    """Of one process."""
+
+    def __init__(self, folder: Path, memory_mb: int, threads: int) -> None:
+        self._folder = folder
+        self._engine = Engine(memory_mb, threads)
+        self._checked = Checked(folder)
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self._engine.close()
+
+    async def current(self, db: AsyncConnection, site_id: int, span: Days) -> Current:
+        """The files of a span's days that are current up to the rollups' commit, and sound."""
+        found = await read_current(db, site_id, span)
+        faults = await asyncio.to_thread(self._faults, found.files.values())
+        sound = {day: file for day, file in found.files.items() if day not in faults}
+        return Current(sound, found.empty)
+
+    def _faults(self, files: Iterable[File]) -> dict[date, str]:
+        looked_at = ((file.day, self._checked.fault(file)) for file in files)
+        return {day: fault for day, fault in looked_at if fault is not None}
+
+    async def count_all(
+        self,
+        files: Sequence[File],
+        wanted: Range,
+        tallies: Sequence[tuple[Tally, Cut | None]],
+        within_s: float,
+    ) -> list[Counted]:
+        """The groups of each tally over the files' days. Raises TookTooLong and Unreadable."""
+        if not files:
+            return [_nothing(tally, cut) for tally, cut in tallies]
+
+        def work(session: Session) -> list[Counted]:
+            return [self._count(session, files, wanted, *each) for each in tallies]
+
+        return await self._run(work, within_s)
+
+    def values_of(self, files: Sequence[File], within_s: float) -> Values:
+        """Every value of a dimension in the files."""
+
+        async def values(dimension: Dimension, limit: int) -> AsyncIterator[str]:
+            if not files:
+                return
+            asked = select_values(self._folder, files, dimension, limit)
+            for (value,) in await self._run(lambda session: session.rows(asked), within_s):
+                yield value
+
+        return values
+
+    async def _run(self, work: Callable[[Session], T], within_s: float) -> T:
+        try:
+            return await self._engine.run(work, within_s)
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            API_ARCHIVE_FAULTS.labels("unreadable").inc()
+            log.warning("the archive cannot be read: %s", type(error).__name__)
+            raise Unreadable from error
+
+    def _count(
+        self, session: Session, files: Sequence[File], wanted: Range, tally: Tally, cut: Cut | None
+    ) -> Counted:
+        needed = needs(tally)
+        found = relations(self._folder, files, needed)
+        rows = session.rows(select_groups(found, wanted, tally, needed, cut))
+        total = None
+        if cut is not None and not rows and cut.offset:
+            [(total,)] = session.rows(select_total(found, wanted, tally, needed))
+        return counted(tally, cut, rows, total)
+
+
+def counted(tally: Tally, cut: Cut | None, rows: Rows, beyond: int | None) -> Counted:
+    """Rows as groups. ``beyond``: how many there are, where the page lies beyond their end."""
+    keys = len(tally.dimensions)
+    groups = {row[:keys]: row[keys : keys + len(tally.sums)] for row in rows}
+    if cut is None:
+        return Counted(groups)
+    return Counted(groups, rows[0][-1] if rows else beyond or 0)
+
+
+def _nothing(tally: Tally, cut: Cut | None) -> Counted:
+    groups = {} if tally.dimensions else {(): (0,) * len(tally.sums)}
+    return Counted(groups, None if cut is None else len(groups))

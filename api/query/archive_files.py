@@ -1,0 +1,116 @@
+"""Which files of the archive may be read: those that hold what the rows hold, byte for byte."""
+
+import hashlib
+import logging
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.query.ranges import Days
+from shared.archive import ALTERED, DEFINITION, MISSING, fault_of
+from shared.metrics import API_ARCHIVE_FAULTS
+from writer.tables import archive_file, site_day
+
+log = logging.getLogger("api")
+
+
+class File(msgspec.Struct, frozen=True):
+    """A site-day's file as it was recorded. ``steady``: see `shared.archive.OF_FIRST_EVENT`."""
+
+    day: date
+    path: str
+    size: int
+    sha256: bytes
+    mtime_ns: int
+    steady: frozenset[str]
+    is_trusted: bool
+
+
+class Current(msgspec.Struct, frozen=True):
+    """``files``: those that hold their day as of the answer's commit. ``empty``: days of which
+    nothing was ever stored."""
+
+    files: dict[date, File]
+    empty: frozenset[date]
+
+
+async def read_current(db: AsyncConnection, site_id: int, span: Days) -> Current:
+    """By the record alone, in the snapshot that is open, up to the rollups' commit."""
+    day, file = site_day.c, archive_file.c
+    mine = (file.site_id == day.site_id) & (file.day == day.day)
+    holds = (file.commit_no >= day.touched) & (file.definition == DEFINITION)
+    columns = (file.path, file.bytes, file.sha256, file.mtime_ns, file.steady, file.fault)
+    asked = (
+        select(day.day, day.touched, day.state, holds, *columns)
+        .select_from(site_day.outerjoin(archive_file, mine))
+        .where(day.site_id == site_id, day.day.between(span.first, span.last))
+    )
+    files: dict[date, File] = {}
+    known: set[date] = set()
+    for (
+        each,
+        touched,
+        state,
+        is_current,
+        path,
+        size,
+        sha256,
+        mtime_ns,
+        steady,
+        fault,
+    ) in await db.execute(asked):
+        if touched or state != "open":
+            known.add(each)
+        if is_current:
+            sound = fault is None
+            files[each] = File(each, path, size, sha256, mtime_ns, frozenset(steady), sound)
+    return Current(files, frozenset(_days(span)) - known)
+
+
+def _days(span: Days) -> list[date]:
+    return [date.fromordinal(n) for n in range(span.first.toordinal(), span.last.toordinal() + 1)]
+
+
+class Seen(NamedTuple):
+    """A file as it was when its bytes were read."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Checked:
+    """What this process knows of files: a look at size and time is enough while both are what the
+    writer recorded, or what they were when the bytes were read here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[tuple[str, bytes], Seen] = {}
+
+    def fault(self, file: File) -> str | None:
+        """What is wrong with it; None: nothing. Reads the bytes where a look is not enough."""
+        path = self.folder / file.path
+        try:
+            stat = path.stat()
+            fault = fault_of(stat.st_size, file.size)
+            seen = Seen(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            known = file.is_trusted and stat.st_mtime_ns == file.mtime_ns
+            if fault is None and not known and self._read.get((file.path, file.sha256)) != seen:
+                fault = self._read_whole(path, file, seen)
+        except OSError:
+            fault = MISSING
+        if fault is not None:
+            API_ARCHIVE_FAULTS.labels(fault).inc()
+            log.warning("the archive's file %s is %s", file.path, fault)
+        return fault
+
+    def _read_whole(self, path: Path, file: File, seen: Seen) -> str | None:
+        with path.open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").digest() != file.sha256:
+                return ALTERED
+        self._read[(file.path, file.sha256)] = seen
+        return None
