@@ -89,6 +89,20 @@ def needs(tally: Tally) -> Needs:
     )
 
 
+def together(each: Sequence[Needs]) -> Needs:
+    """What several tallies of one choice are counted from."""
+    return Needs(
+        events=any(needed.events for needed in each),
+        visits=any(needed.visits for needed in each),
+        engaged=any(needed.engaged for needed in each),
+        money=any(needed.money for needed in each),
+        numbered=any(needed.numbered for needed in each),
+        event_columns=frozenset().union(*(needed.event_columns for needed in each)),
+        visit_dimensions=frozenset().union(*(needed.visit_dimensions for needed in each)),
+        deeds=tuple(dict.fromkeys(deed for needed in each for deed in needed.deeds)),
+    )
+
+
 def _asks(tally: Tally, sums: tuple[str, ...]) -> bool:
     return any(name in sums for name in tally.sums)
 
