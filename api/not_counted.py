@@ -1,4 +1,5 @@
-"""What is in no number, and why: robots by rule, and what was dropped, refused or set aside.
+"""What is in no number, and why: robots by rule, what exclusions take out, and what was dropped,
+refused or set aside.
 
 Robots are rows, and stand on the day on which they happened, as of the answer's commit. Of what an
 edge dropped or refused there are only counts, which stand on the day on which it told them.
@@ -15,15 +16,19 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.query.plan import ALL_SOURCES
 from api.query.ranges import ALL, Days, bad_range, ends, read_range
+from api.query.reading import Reading, open_snapshot
 from api.query.scope import SLACK, visible
 from api.query.wire import Pagination
 from api.sites import Site
+from api.taken_out import read_taken_out
 from api.zones import midnight
 from shared.errors import Code, Refusal
 from writer.tables import dropped, events, not_counted, quarantine
 
-BOT, DROPPED, REFUSED, QUARANTINED = "bot", "dropped", "refused", "quarantined"
+BOT, EXCLUSION = "bot", "exclusion"
+DROPPED, REFUSED, QUARANTINED = "dropped", "refused", "quarantined"
 KIND, REASON, DAY = "kind", "reason", "time:day"
 DIMENSIONS = (KIND, REASON, DAY)
 
@@ -66,8 +71,9 @@ class NotCountedAsked(msgspec.Struct, frozen=True):
 
 
 class NotCounted(msgspec.Struct, frozen=True):
-    """The most first. ``kind``: bot, dropped, refused or quarantined. ``reason``: the rule that
-    matched, why it was dropped or set aside, the code that it was refused with."""
+    """The most first. ``kind``: bot, exclusion, dropped, refused or quarantined. ``reason``: the
+    rule that matched, the exclusion's name, why it was dropped or set aside, the code that it was
+    refused with."""
 
     results: list[NotCountedRow]
     meta: NotCountedMeta
@@ -83,10 +89,9 @@ async def read_not_counted(
 ) -> NotCounted:
     """Raises Refusal, also when the time limit passes."""
     _check(asked)
-    limit_ms = f"{timeout_s * 1000:.0f}"
-    await db.execute(select(func.set_config("statement_timeout", limit_ms, True)))
     try:
-        return await _read(db, found, asked, now)
+        reading = Reading(await open_snapshot(db, timeout_s, ALL_SOURCES), found.site_id)
+        return await _read(reading, found, asked, now)
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.QueryCanceled):
             raise _timed_out(timeout_s) from None
@@ -94,13 +99,15 @@ async def read_not_counted(
 
 
 async def _read(
-    db: AsyncConnection, found: Site, asked: NotCountedQuestion, now: datetime
+    reading: Reading, found: Site, asked: NotCountedQuestion, now: datetime
 ) -> NotCounted:
-    commit = int(await db.scalar(select(func.settled())) or 0)
+    db, commit = reading.snapshot.db, reading.snapshot.as_of.commit
     days = await _read_days(db, found, asked, now)
     counts = await _read_bots(db, found.site_id, days, commit)
     counts += await _read_counted(db, found.site_id, days)
     counts += await _read_quarantined(db, found, days)
+    for (name, day), many in (await read_taken_out(reading, found, days, now)).items():
+        counts[EXCLUSION, name, day] += many
     rows = _grouped(counts, asked.dimensions)
     page = asked.pagination
     return NotCounted(

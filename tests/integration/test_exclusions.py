@@ -90,6 +90,7 @@ async def test_rollups_that_know_nothing_of_it_answer_no_question_meanwhile(
         while step(connection):
             pass
     before = await site.asker.ask(ALL)
+    assert (await site.asker.post({"metrics": ALL}))["meta"]["sources"] == ["rollups"]
     path = await site.exclude("staff", STAFF)
     assert await site.asker.ask(ALL) == [[2, 2, 2, 2, 50]]
     assert await site.asker.ask(["visitors"], **BY_PAGE) == [["/", 2]]
@@ -124,3 +125,21 @@ async def test_another_site_is_not_touched(site: Site) -> None:
     everything = {"name": "all", "filters": [["contains", "event:page", ["/"]]]}
     await site.api.client.post(path, json=everything, headers=headers)
     assert await site.asker.ask(["events"]) == [[4]]
+
+
+async def test_what_it_takes_out_is_told_by_name_and_day(site: Site) -> None:
+    await site.asker.put({"at": 24 * 60, "visitor": 4, "page": "/admin"})
+    await site.exclude("staff", STAFF)
+    await site.exclude("Austria", [["is", "visit:country", ["AT"]]])
+    asked = {
+        "site_id": SITE,
+        "date_range": ["2024-05-14", "2024-05-15"],
+        "dimensions": ["kind", "reason", "time:day"],
+    }
+    path, headers = "/api/v2/query/not-counted", site.asker._headers
+    answer = await site.api.client.post(path, json=asked, headers=headers)
+    assert [[*row["dimensions"], *row["metrics"]] for row in answer.json()["results"]] == [
+        ["exclusion", "Austria", "2024-05-14", 2],
+        ["exclusion", "staff", "2024-05-14", 2],
+        ["exclusion", "staff", "2024-05-15", 1],
+    ]
