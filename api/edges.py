@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,11 @@ class EdgeRow(msgspec.Struct, frozen=True):
     last_heard: datetime | None
     spooled_batches: int
     spooled_bytes: int
+
+
+# A spool that holds no batch takes some memory all the same.
+_waits = case((edge.c.spooled_batches > 0, edge.c.spooled_bytes), else_=0)
+_COLUMNS = {"spooled_bytes": _waits.label("spooled_bytes")}
 
 
 async def put_edge(db: AsyncConnection, name: str) -> None:
@@ -64,6 +69,6 @@ async def retire_edge(db: AsyncConnection, name: str) -> EdgeRow:
 
 async def read_edges(db: AsyncConnection) -> list[EdgeRow]:
     """Every edge, by name."""
-    columns = [edge.c[name] for name in EdgeRow.__struct_fields__]
+    columns = [_COLUMNS.get(name, edge.c[name]) for name in EdgeRow.__struct_fields__]
     rows = await db.execute(select(*columns).order_by(edge.c.edge))
     return [EdgeRow(*row) for row in rows]

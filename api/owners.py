@@ -40,9 +40,7 @@ class Checker:
 
 async def put_owner(db: AsyncConnection, email: str, password: str) -> int:
     """Add an owner. Raises Refusal."""
-    email = plain_email(email)
-    if not _EMAIL.fullmatch(email) or len(email) > MAX_EMAIL:
-        raise Refusal(Code.BAD_VALUE, f"{email[:80]!r} is not an e-mail address", field="email")
+    email = check_email(email)
     statement = insert(owner).values(email=email, password=_hashed(password))
     added = statement.on_conflict_do_nothing().returning(owner.c.owner_id)
     owner_id = (await db.execute(added)).scalar_one_or_none()
@@ -93,18 +91,31 @@ async def find_owner(db: AsyncConnection, email: str) -> tuple[int, str] | None:
     return (row.owner_id, row.password) if row else None
 
 
-def plain_email(email: str) -> str:
-    """The form in which addresses are stored and compared."""
-    return email.strip().lower()
+def check_email(email: str) -> str:
+    """Its plain form. Raises Refusal for what is no address, or would drive a terminal."""
+    email = plain_email(email)
+    if not _EMAIL.fullmatch(email) or len(email) > MAX_EMAIL or not email.isprintable():
+        raise Refusal(Code.BAD_VALUE, f"{email[:80]!r} is not an e-mail address", field="email")
+    return email
 
 
-def _hashed(password: str) -> str:
+def check_password(password: str) -> None:
+    """Raises Refusal for one that is too short, or too long."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise Refusal(
             Code.BAD_VALUE,
             f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters",
             field="password",
         )
+
+
+def plain_email(email: str) -> str:
+    """The form in which addresses are stored and compared."""
+    return email.strip().lower()
+
+
+def _hashed(password: str) -> str:
+    check_password(password)
     return _HASHER.hash(password)
 
 

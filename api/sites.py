@@ -29,7 +29,7 @@ MAX_DAYS = 100_000
 LEAST_DAYS = {"keep_days": 1, "rows_in_database_days": 8, "keep_rollups_days": 1}
 """For eight days another request may take an event's place: until then its row is at hand."""
 
-_KEY = re.compile(r"[^\s/?#,\\\x00-\x20\x7f]+")
+_KEY = re.compile(r"[^\s/?#,*\\\x00-\x20\x7f]+")
 
 
 class Upcoming(msgspec.Struct, frozen=True):
@@ -123,7 +123,7 @@ def check_key(key: str) -> None:
         raise _bad_key(f"browsers call this domain {_ascii(key)}: write it so")
     if not _KEY.fullmatch(key) or key != key.lower() or not key.isprintable():
         raise _bad_key(
-            "a site's key is its domain: lower case, without scheme, path or spaces",
+            "a site's key is its domain: lower case, without scheme, path, spaces or *",
         )
 
 

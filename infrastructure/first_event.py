@@ -21,6 +21,26 @@ NEXT_STEPS = {
 """By error code or reason of a drop; the rest stand in the documentation of errors."""
 
 
+def what_came_instead(site: str, arrivals: Arrivals) -> Iterator[str]:
+    """One line for each kind, with what to do about it."""
+    for what, counts in (
+        ("refused", arrivals.refused),
+        ("left out", arrivals.dropped),
+        ("set aside", arrivals.quarantined),
+        ("of no known site, refused", arrivals.elsewhere),
+    ):
+        for outcome, events in counts.items():
+            reason = outcome.rpartition(":")[2]
+            yield f"{events:,} {what} ({reason}){_next_step(reason, site)}"
+    for bots in arrivals.bots:
+        yield f"{bots.events:,} of robots (rule {bots.rule}), stored and not counted."
+
+
+def _next_step(reason: str, site: str) -> str:
+    step = NEXT_STEPS.get(reason)
+    return f": {step.format(site=site)}" if step else "."
+
+
 @dataclass
 class Watch:
     """Tells of each kind of refusal when it comes, once; what came before the watch is no news."""
@@ -47,7 +67,8 @@ class Watch:
             for outcome, events in counts.items():
                 if events > earlier.get(outcome, 0):
                     reason = outcome.rpartition(":")[2]
-                    yield outcome, f"Something came and was {what} ({reason}){self._hint(reason)}"
+                    then = _next_step(reason, self.site)
+                    yield outcome, f"Something came and was {what} ({reason}){then}"
         for bots in now.bots:
             yield (
                 bots.rule,
@@ -56,10 +77,6 @@ class Watch:
                     "curl is one, too: open the page in a browser."
                 ),
             )
-
-    def _hint(self, reason: str) -> str:
-        step = NEXT_STEPS.get(reason)
-        return f": {step.format(site=self.site)}" if step else "."
 
 
 def wait_for_first_event(

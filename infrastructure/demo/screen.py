@@ -59,10 +59,18 @@ def one_line(log: SendLog, sight: Sight) -> str:
     again = f" ({log.repeats:,} times again)" if log.repeats else ""
     return (
         f"sent {log.begun:,}{again}, accepted {log.accepted:,}, "
-        f"stored {sight.stored:,}; "
+        f"stored {_stored(log, sight)}; "
         f"primary {'up' if sight.primary_up else 'DOWN'}, spool {sight.spooled:,} batches, "
         f"drained {sight.drained:,}; commit {sight.commit:,}"
     )
+
+
+def _stored(log: SendLog, sight: Sight) -> str:
+    """Never more than was sent: what is stored beyond it came from somebody else."""
+    others = sight.stored - log.begun
+    if others <= 0:
+        return f"{sight.stored:,}"
+    return f"{log.begun:,} and {others:,} of a visitor's own"
 
 
 def account_table(account: Account) -> Table:
@@ -93,7 +101,7 @@ def _panel(log: SendLog, sight: Sight) -> Panel:
         table.add_column(justify="left")
     table.add_row("sent", f"{log.begun:,}", "primary Redis", state)
     table.add_row("accepted", f"{log.accepted:,}", "spool", _batches(sight.spooled))
-    table.add_row("stored", f"{sight.stored:,}", "drained", _batches(sight.drained))
+    table.add_row("stored", _stored(log, sight), "drained", _batches(sight.drained))
     table.add_row("sent again", f"{log.repeats:,}", "last commit", f"{sight.commit:,}")
     return Panel(table, title="Millrace", title_align="left", expand=False)
 

@@ -11,7 +11,9 @@ from infrastructure.status.core import Core, EdgeSeen
 ANSWER_S = 3.0
 _EDGES = """
 SELECT e.edge, e.last_heard, now() - e.last_heard > make_interval(secs => %s) AS is_silent,
-  e.retired_at IS NOT NULL AS is_retired, e.spooled_batches, e.spooled_bytes, e.oldest_spooled_at,
+  e.retired_at IS NOT NULL AS is_retired, e.spooled_batches,
+  CASE WHEN e.spooled_batches > 0 THEN e.spooled_bytes ELSE 0 END AS spooled_bytes,
+  e.oldest_spooled_at,
   (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint
    FROM boot b, unnest(b.lost) r WHERE b.edge = e.edge) AS lost_batches
 FROM edge e ORDER BY e.edge

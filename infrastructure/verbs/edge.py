@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.edges import EdgeRow, put_edge, read_edges, retire_edge
 from infrastructure.administration import in_transaction, say_whose_data
 from infrastructure.spoken import AS_JSON, example, print_json
+from infrastructure.status.screen import size
 from infrastructure.whole_table import plain_console, print_table
 from shared.keys import public_seal_key, public_signing_key
 from shared.program import PROGRAM
@@ -74,7 +75,7 @@ def list_(as_json: bool) -> None:
     elif not edges:
         click.echo(f"There is no edge yet: `{PROGRAM} edge add paris` registers one.")
     else:
-        names = ("edge", "added", "last heard", "spooled batches", "spooled bytes")
+        names = ("edge", "added", "last heard", "spooled batches", "the spool takes")
         print_table(names, map(_cells, edges), plain_console())
 
 
@@ -100,7 +101,7 @@ def _knows_keys(environment: dict[str, str]) -> bool:
 def _cells(edge: EdgeRow) -> tuple[str, ...]:
     name = f"{edge.edge} (retired)" if edge.retired_at else edge.edge
     heard = _utc(edge.last_heard) if edge.last_heard else "never"
-    return name, _utc(edge.added_at), heard, f"{edge.spooled_batches:,}", f"{edge.spooled_bytes:,}"
+    return name, _utc(edge.added_at), heard, f"{edge.spooled_batches:,}", size(edge.spooled_bytes)
 
 
 def _utc(at: datetime) -> str:

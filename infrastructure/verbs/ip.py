@@ -16,6 +16,8 @@ from shared.settings import read_setting, variable
 
 _SETTING = variable("edge_trusted_proxies")
 _READ, *_NEVER_READ = (name.decode() for name in FORWARDING)
+_DOCUMENTATION = Networks(("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
+"""What examples are written with stands for an address of the Internet."""
 
 
 class Explained(NamedTuple):
@@ -62,7 +64,7 @@ def explain_address(
         *(_about_hop(hop, networks) for hop in told),
         *_about_the_end(told, forwarded, client, networks),
         *_about_others(headers),
-        *_about_kind(client),
+        *_about_kind(client, told, networks),
     ]
     return Explained(client.text, because, networks)
 
@@ -105,12 +107,14 @@ def _about_others(headers: list[tuple[bytes, bytes]]) -> list[str]:
     return [f"{name} is never read: have the proxy send X-Forwarded-For." for name in names]
 
 
-def _about_kind(client: Client) -> list[str]:
+def _about_kind(client: Client, told: list[Hop], networks: tuple[str, ...]) -> list[str]:
     kind = kind_of(client.text)
-    if not kind:
+    if not kind or client in _DOCUMENTATION or any(hop.client == client for hop in told):
+        # For whom a trusted proxy asks is a client, wherever it stands.
         return []
+    known = "" if _network_of(client, networks) else f"add it to {_SETTING}, and "
     return [
-        f"{client.text} is a {kind} address: if it is a proxy's, add it to {_SETTING}, and have it "
+        f"{client.text} is a {kind} address: if it is a proxy's, {known}have it "
         "send X-Forwarded-For."
     ]
 

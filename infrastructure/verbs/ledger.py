@@ -156,33 +156,37 @@ def _show(found: list[EdgeSums], losses: list[AcceptedLoss], holds: bool) -> Non
 
 
 def _edge(sums: EdgeSums) -> tuple[str, ...]:
-    heard = sums.last_heard or "never"
+    heard = _time(datetime.fromisoformat(sums.last_heard)) if sums.last_heard else "never"
     under_way = (sums.in_flight, sums.spooled, sums.accepted_lost)
-    return (sums.edge, *_cells(sums), *map(str, under_way), heard)
+    return (sums.edge, *_cells(sums), *map(_number, under_way), heard)
 
 
 def _site(sums: SiteSums) -> tuple[str, ...]:
-    return (sums.site or "(not known)", *_cells(sums), str(sums.under_way))
+    return (sums.site or "(not known)", *_cells(sums), _number(sums.under_way))
 
 
 def _cells(sums: EdgeSums | SiteSums) -> tuple[str, ...]:
-    reasons = ", ".join(f"{n} {reason}" for reason, n in sums.dropped.items())
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in sums.dropped.items())
     plain = (sums.received, sums.stored, sums.duplicate)
-    return (*map(str, plain), reasons or "0", str(sums.quarantined))
+    return (*map(_number, plain), reasons or "0", _number(sums.quarantined))
+
+
+def _number(events: int) -> str:
+    return f"{events:,}"
 
 
 def _sentence(edge: str, one: Missing) -> str:
     numbers = ", ".join(
         str(first) if first == last else f"{first}-{last}" for first, last in one.numbers
     )
-    events = "" if one.events is None else f" ({one.events} events)"
+    events = "" if one.events is None else f" ({one.events:,} events)"
     return f"{edge}, boot {one.boot}, numbers {numbers or 'all'}{events}: {one.why}"
 
 
 def _accepted_sentence(loss: AcceptedLoss) -> str:
     note = f": {loss.note}" if loss.note else ""
     return (
-        f"{loss.edge}, boot {loss.boot:012x}, numbers {numbers_of(loss.numbers)} ({loss.events} "
+        f"{loss.edge}, boot {loss.boot:012x}, numbers {numbers_of(loss.numbers)} ({loss.events:,} "
         f"events, received between {_time(loss.since)} and {_time(loss.until)}): lost, accepted on "
         f"{_time(loss.accepted_at)} by {loss.accepted_by}{note}"
     )

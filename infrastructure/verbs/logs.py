@@ -60,6 +60,9 @@ def command(
     width = max(len(file.source) for file in files)
     ends = _merge([file.last(lines) for file in files])
     _print(ends[max(0, len(ends) - lines) :], width, raw)
+    if lines and not ends:
+        said = "Nothing has been written there yet."
+        click.echo(said if follow else f"{said} `--follow` waits for it.", err=True)
     if follow:
         # Ctrl-C is how it ends.
         with suppress(KeyboardInterrupt):

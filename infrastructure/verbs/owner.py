@@ -9,11 +9,19 @@ from typing import Any
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.owners import MIN_PASSWORD, plain_email, put_owner, reset_password
+from api.owners import (
+    MIN_PASSWORD,
+    check_email,
+    check_password,
+    plain_email,
+    put_owner,
+    reset_password,
+)
 from api.sign_in_links import put_sign_in_link, sign_in_address
 from infrastructure.administration import core_settings, in_transaction, say_whose_data
 from infrastructure.problem import Problem
 from infrastructure.spoken import example
+from shared.errors import Refusal
 
 _EMAIL = click.argument("email", required=False)
 _FROM_FILE = click.option(
@@ -40,7 +48,7 @@ def command() -> None:
 def add(email: str | None, password_file: Any, link: bool) -> None:
     """Let somebody sign in. Without a terminal and a file, a password is made and printed."""
     say_whose_data()
-    _put(put_owner, _ask_email(email), password_file, link, "can sign in now")
+    _put(put_owner, check_email(_ask_email(email)), password_file, link, "can sign in now")
 
 
 @command.command(epilog=example("owner reset you@example.com"))
@@ -108,8 +116,24 @@ def _read_password(password_file: Any) -> tuple[str, bool]:
         return password_file.readline().rstrip("\r\n"), False
     if sys.stdin.isatty():
         prompt = f"Password ({MIN_PASSWORD} characters or more)"
-        return click.prompt(prompt, hide_input=True, confirmation_prompt=True, err=True), False
+        password = click.prompt(
+            prompt,
+            value_proc=_long_enough,
+            hide_input=True,
+            confirmation_prompt=True,
+            err=True,
+        )
+        return password, False
     return _made(), True
+
+
+def _long_enough(password: str) -> str:
+    """Said before it is typed a second time, and asked for again."""
+    try:
+        check_password(password)
+    except Refusal as refusal:
+        raise click.UsageError(refusal.message) from refusal
+    return password
 
 
 def _made() -> str:

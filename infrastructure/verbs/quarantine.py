@@ -32,6 +32,7 @@ from writer.store import Store
 
 _reason = click.option("--reason", type=Storable(), help="Everything that is held for this reason.")
 _COLUMNS = ("reason", "site", "held", "first received", "last set aside", "first id")
+_NOTHING = "Nothing is held."
 _ids = click.argument("ids", nargs=-1, type=click.IntRange(1))
 
 
@@ -45,7 +46,10 @@ def list_() -> None:
     """What is held, by reason and site."""
     with _connected() as connection:
         rows = [_cells(group) for group in read_groups(connection)]
-    print_table(_COLUMNS, rows, plain_console())
+    if rows:
+        print_table(_COLUMNS, rows, plain_console())
+    else:
+        click.echo(_NOTHING)
 
 
 @command.command()
@@ -80,7 +84,7 @@ def replay(ids: tuple[int, ...], reason: str | None) -> None:
         # Also where it was broken off: what is done is done.
         _tell(done)
     if not done:
-        click.echo("Nothing is held.")
+        click.echo(_NOTHING)
     if any(event.became in (Became.HELD, Became.HELD_AGAIN) for event in done):
         raise click.exceptions.Exit(1)
 

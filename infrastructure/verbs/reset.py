@@ -34,6 +34,9 @@ def command(name: str, stop: bool, yes: bool) -> None:
     folder = state_folder(name)
     if not folder.exists():
         click.echo(f"There is nothing of `{name}`: {folder} does not exist.")
+        for other in PURPOSES:
+            if state_folder(other).exists():
+                click.echo(f"There is a `{other}`: `./run reset {other}` deletes that.")
         return
     if Post(folder).pid() is not None and not stop:
         end = "`./run down`" if name == PURPOSES[0] else "Ctrl-C where it was started"

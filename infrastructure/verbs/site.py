@@ -16,7 +16,7 @@ from api.site_activity import Activity, read_activity
 from api.sites import Site, put_settings, put_site, read_site, read_sites
 from api.snippet import snippet
 from infrastructure.administration import core_settings, in_transaction, say_whose_data
-from infrastructure.first_event import wait_for_first_event
+from infrastructure.first_event import wait_for_first_event, what_came_instead
 from infrastructure.plain_text import plain
 from infrastructure.progress import console, step
 from infrastructure.setting_words import read_words
@@ -79,7 +79,7 @@ def show(key: str, wait: bool | None, as_json: bool) -> None:
         return
     _say_settings(site)
     _say_snippet(site)
-    _say_arrivals(arrivals)
+    _say_arrivals(site.key, arrivals)
     if wait and arrivals.first_event_at is None:
         _wait(site)
 
@@ -155,18 +155,11 @@ def _shown(value: Any) -> str:
     return plain(value) if isinstance(value, str) else plain(msgspec.json.encode(value).decode())
 
 
-def _say_arrivals(arrivals: Arrivals) -> None:
+def _say_arrivals(site: str, arrivals: Arrivals) -> None:
     first = arrivals.first_event_at
     click.echo(f"First event: {_utc(first) if first else 'none yet'}")
-    for what, counts in (
-        ("refused", arrivals.refused),
-        ("left out", arrivals.dropped),
-        ("set aside", arrivals.quarantined),
-        ("robot", {bots.rule: bots.events for bots in arrivals.bots}),
-        ("of no known site", arrivals.elsewhere),
-    ):
-        for reason, events in counts.items():
-            click.echo(f"  {what}: {plain(reason)}, {events:,}")
+    for sentence in what_came_instead(site, arrivals):
+        click.echo(plain(f"  {sentence}"))
 
 
 def _wait_if_wanted(site: Site, wait: bool | None) -> None:

@@ -1,9 +1,11 @@
 """The same functions from the command line."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -87,6 +89,19 @@ def test_a_key_is_printed_alone_on_standard_output_and_can_be_revoked(
 def test_an_edge_is_registered_and_listed(run: Run) -> None:
     assert "MILLRACE_EDGE_NAME=paris" in run("edge", "add", "paris").output
     assert "never" in run("edge", "list").output
+
+
+def test_a_spool_without_a_batch_takes_nothing_whatever_its_server_uses(
+    run: Run, database: str
+) -> None:
+    run("edge", "add", "paris")
+    for batches, shown in ((0, 0), (3, 1_257_160)):
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                "update edge set spooled_batches = %s, spooled_bytes = 1257160", (batches,)
+            )
+        [edge] = json.loads(run("edge", "list", "--json").stdout)
+        assert edge["spooled_bytes"] == shown
 
 
 def test_a_database_out_of_reach_is_said_in_one_sentence(

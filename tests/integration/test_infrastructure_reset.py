@@ -113,3 +113,6 @@ def test_somebody_elses_server_keeps_what_it_holds(
 def test_where_there_is_nothing_that_is_said() -> None:
     done = _reset()
     assert (done.exit_code, "There is nothing of `up`" in done.stdout) == (0, True)
+    assert "demo" not in done.stdout
+    make_folder(state_folder("demo"))
+    assert "There is a `demo`: `./run reset demo` deletes that." in _reset().stdout

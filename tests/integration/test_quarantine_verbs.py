@@ -42,6 +42,10 @@ def run(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     return call
 
 
+def test_an_empty_quarantine_is_said_in_a_sentence(run: Run) -> None:
+    assert run("list").output == "Nothing is held.\n"
+
+
 def test_what_is_held_is_listed_shown_and_replayed(database: str, pipe: Pipe, run: Run) -> None:
     pipe.put(FakeEdge().entry([envelope(site=NEW, title="\x1b[2J"), envelope()]))
     listed = run("list").output

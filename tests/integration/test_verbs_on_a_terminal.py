@@ -120,10 +120,26 @@ def test_an_owner_is_asked_for_address_and_password_which_is_never_shown(
     assert "enough" not in verb.shown
 
 
-def test_a_password_that_is_too_short_is_said_in_a_sentence(database: str, tmp_path: Path) -> None:
+def test_a_password_that_is_too_short_is_said_at_once_and_asked_for_again(
+    database: str, tmp_path: Path
+) -> None:
     with terminal(database, tmp_path, "owner", "add", "you@example.com") as verb:
-        for prompt in ("Password", "Repeat"):
+        verb.until("Password (")
+        verb.type("short\n")
+        verb.until("a password has 10 to")
+        assert "Repeat" not in verb.shown
+        # What is typed before the question is thrown away.
+        for prompt in ("characters\r\nPassword (10 characters or more): ", "Repeat"):
             verb.until(prompt)
-            verb.type("short\n")
+            verb.type("a long enough password\n")
+        assert verb.end() == 0, verb.shown
+
+
+def test_an_address_that_is_none_is_refused_before_a_password_is_asked_for(
+    database: str, tmp_path: Path
+) -> None:
+    with terminal(database, tmp_path, "owner", "add", "x@y.de\x1b[31m") as verb:
         assert verb.end() == 1
-    assert "a password has 10 to" in verb.shown
+    assert "is not an e-mail address" in verb.shown
+    assert "Password" not in verb.shown
+    assert "\x1b[31m" not in verb.shown

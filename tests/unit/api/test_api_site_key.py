@@ -13,7 +13,9 @@ def test_a_domain_with_other_letters_is_refused_with_the_name_that_browsers_send
     check_key("xn--bcher-kva.example")
 
 
-@pytest.mark.parametrize("key", ["Shop.example", "https://shop.example", "a b", "", "é" * 70])
+@pytest.mark.parametrize(
+    "key", ["Shop.example", "https://shop.example", "a b", "", "*.shop.example", "é" * 70]
+)
 def test_what_is_no_domain_is_refused(key: str) -> None:
     with pytest.raises(Refusal):
         check_key(key)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from infrastructure.demo.account import Account
 from infrastructure.demo.plan import NODE, PARTS, say_plan
-from infrastructure.demo.screen import Screen, account_table
+from infrastructure.demo.screen import Screen, account_table, one_line
 from infrastructure.demo.sight import Sight
 from infrastructure.traffic.send_log import SendLog
 
@@ -60,6 +60,13 @@ def test_without_a_terminal_the_screen_is_plain_lines() -> None:
         screen.show(SendLog(), Sight(primary_up=False, spooled=8))
     assert shown.getvalue().count("\n") == 1
     assert "primary DOWN, spool 7 batches" in shown.getvalue()
+
+
+def test_what_a_visitor_to_the_shop_adds_is_not_counted_as_sent() -> None:
+    log = SendLog()
+    log.begun = 10
+    assert "stored 9;" in one_line(log, Sight(stored=9))
+    assert "stored 10 and 2 of a visitor's own;" in one_line(log, Sight(stored=12))
 
 
 def test_on_a_terminal_the_panel_shows_spool_and_drain() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from api.arrivals import Arrivals, Bots
-from infrastructure.first_event import NEXT_STEPS, Watch, wait_for_first_event
+from infrastructure.first_event import NEXT_STEPS, Watch, wait_for_first_event, what_came_instead
 from shared.errors import Code
 from shared.program import PROGRAM
 
@@ -35,6 +35,21 @@ def test_what_came_before_is_no_news_until_there_is_more_of_it() -> None:
 def test_a_reason_without_a_next_step_is_named_all_the_same() -> None:
     (told,) = Watch(SITE, NOTHING).news(after(refused={"bad_json": 1}))
     assert told == "Something came and was refused (bad_json)."
+
+
+def test_what_came_is_told_with_what_to_do_about_it() -> None:
+    arrivals = after(
+        refused={"forbidden_origin": 1_200},
+        elsewhere={"refused:unknown_site": 2},
+        bots=(Bots("curl: a {rule}", 3),),
+    )
+    refused, elsewhere, robots = what_came_instead(SITE, arrivals)
+    assert refused.startswith("1,200 refused (forbidden_origin): the page is not on")
+    assert (
+        elsewhere == "2 of no known site, refused (unknown_site): a page names a site that is not "
+        f"here: its data-site must be {SITE}."
+    )
+    assert robots == "3 of robots (rule curl: a {rule}), stored and not counted."
 
 
 def test_a_robot_is_named_by_its_rule_whatever_that_holds() -> None:

@@ -57,6 +57,28 @@ def test_where_every_hop_is_trusted_the_last_one_counts_and_that_is_said() -> No
     assert "The client is 10.2.2.2." in result.stdout
 
 
+def test_a_client_for_whom_a_trusted_proxy_asks_is_no_proxy_wherever_it_stands() -> None:
+    for client in ("192.168.1.20", "192.0.2.1"):
+        told = _explain("--header", f"X-Forwarded-For: {client}").stdout
+        assert f"The client is {client}." in told
+        assert "add it" not in told
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted", "advice"),
+    [
+        ("192.168.1.20", "", "add it to MILLRACE_EDGE_TRUSTED_PROXIES"),
+        ("192.168.1.20", "192.168.0.0/16", "if it is a proxy's, have it send X-Forwarded-For"),
+        ("203.0.113.7", "", None),
+    ],
+)
+def test_a_private_peer_is_thought_a_proxy_and_one_from_an_example_is_not(
+    peer: str, trusted: str, advice: str | None
+) -> None:
+    told = _explain(peer=peer, trusted=trusted).stdout
+    assert advice in told if advice else "have it send" not in told
+
+
 def test_what_is_no_address_ends_the_reading_and_cannot_break_out_of_its_line() -> None:
     result = _explain("--header", f"X-Forwarded-For: {VISITOR}, \x1b[2Jx")
     assert '"\\x1b[2Jx" is no address' in result.stdout

@@ -98,6 +98,13 @@ def test_a_name_that_is_none_and_logs_that_are_not_there_are_said(up: Path) -> N
     assert (none.exit_code, "start it with `./run up`" in none.stderr) == (1, True)
 
 
+def test_logs_in_which_nothing_stands_yet_are_said_to_be_empty(up: Path) -> None:
+    _write(up, "logs/api.log")
+    shown = _logs("api")
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert "Nothing has been written there yet." in shown.stderr
+
+
 def test_the_end_of_a_long_log_is_read_without_its_beginning(up: Path) -> None:
     path = _write(up, "logs/edge.log", *[_said("10:00:01.000", f"n {n}") for n in range(5_000)])
     last = LogFile("edge", path).last(2_000)
