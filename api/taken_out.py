@@ -6,12 +6,11 @@ Read as goals are: an event counts under every exclusion that it matches, in one
 from collections import Counter
 from datetime import date, datetime
 
-from api.query.fold import values_of_rows
 from api.query.parse import parse
 from api.query.ranges import Days
-from api.query.reading import Reading, Wanted
+from api.query.reading import Reading
 from api.query.saved import Saved, read_saved
-from api.query.table import resolved, table_of, wanted
+from api.query.values import values_in
 from api.query.wire import Question
 from api.sites import Site
 
@@ -22,16 +21,13 @@ async def read_taken_out(
     reading: Reading, found: Site, days: Days, now: datetime
 ) -> Counter[tuple[str, date]]:
     """By the exclusion's name and the site's own day. Raises Refusal."""
-    db = reading.snapshot.db
-    exclusions = (await read_saved(db, found.site_id)).exclusions
+    exclusions = (await read_saved(reading.snapshot.db, found.site_id)).exclusions
     if not exclusions:
         return Counter()
     ends = [days.first.isoformat(), days.last.isoformat()]
     question = Question(found.key, ["events"], ends, _BY_NAME_AND_DAY)
     query = parse(question, found.zone, now, None, Saved(goals=exclusions))
-    query = await resolved(values_of_rows(db, reading.scope(days)), query)
-    asked = [Wanted(tally, cut) for tally, cut in wanted(query, whole=True)]
-    table = table_of(query, await reading.count_all(days, asked), whole=True)
+    table = await tabulate(reading, query, whole=True)
     taken_out: Counter[tuple[str, date]] = Counter()
     for row in table.rows:
         [name, day], [events] = row.dimensions, row.metrics

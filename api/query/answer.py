@@ -56,13 +56,13 @@ async def _answer(snapshot: Snapshot, found: Site, question: Question, now: date
         first_day = await _read_first_day(db, found.site_id, commit)
     saved = await read_saved(db, found.site_id)
     query = parse(question, found.zone, now, first_day, saved)
-    table = await _tabulate(reading, query)
+    table = await tabulate(reading, query)
     results = table.rows
     more: dict[str, Any] = {}
     if isinstance(compare := query.include.comparisons, Comparisons):
         earlier = earlier_range(query.range, compare, found.zone, now)
         before = msgspec.structs.replace(query, range=earlier)
-        other = await _tabulate(reading, before, whole=True)
+        other = await tabulate(reading, before, whole=True)
         results = compared(query, table, other, partners(query, earlier, found.zone))
         more["comparison_date_range"] = ends(earlier, found.zone)
     if anew := await _read_salted_anew(db, Scope(found.site_id, commit, query.range)):
@@ -73,7 +73,7 @@ async def _answer(snapshot: Snapshot, found: Site, question: Question, now: date
     return Answer(results, meta, _asked(found, question, query))
 
 
-async def _tabulate(reading: Reading, query: Query, whole: bool = False) -> Table:
+async def tabulate(reading: Reading, query: Query, whole: bool = False) -> Table:
     """The rows of a query over its range."""
     db = reading.snapshot.db
     counted_range = await whole_days(db, reading.site_id, query.range)
