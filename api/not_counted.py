@@ -16,6 +16,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.days_away import first_day_away
 from api.query.plan import ALL_SOURCES
 from api.query.ranges import ALL, Days, bad_range, ends, read_range
 from api.query.reading import Reading, open_snapshot
@@ -147,6 +148,7 @@ async def _read_first_day(db: AsyncConnection, found: Site) -> date | None:
     first_row = select(events.c.day).where(events.c.site_id == site_id).order_by(events.c.ts)
     firsts = [
         await db.scalar(first_row.limit(1)),
+        await first_day_away(db, site_id),
         await db.scalar(select(func.min(dropped.c.day)).where(dropped.c.site_id == site_id)),
         await db.scalar(
             select(func.min(not_counted.c.day)).where(not_counted.c.site_id == site_id)

@@ -6,11 +6,11 @@ Read as goals are: an event counts under every exclusion that it matches, in one
 from collections import Counter
 from datetime import date, datetime
 
+from api.query.answer import tabulate
 from api.query.parse import parse
 from api.query.ranges import Days
 from api.query.reading import Reading
 from api.query.saved import Saved, read_saved
-from api.query.values import values_in
 from api.query.wire import Question
 from api.sites import Site
 
