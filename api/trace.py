@@ -6,6 +6,8 @@ heard of names the edge, and the ledger knows of every number. A derived receipt
 
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from sqlalchemy import Boolean, Select, and_, case, func, literal, or_, select, 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.trace_archive import TookTooLong, find_filed
 from shared import receipt
 from shared.errors import Code, Refusal
 from shared.receipt import Place
@@ -82,11 +85,14 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: dict[str, Any] | None = None
 
 
-async def trace(db: AsyncConnection, event_id: UUID, only_site: int | None = None) -> Trace:
-    """Where the event is; ``only_site``: say nothing of another site's. Raises Refusal."""
+async def trace(
+    db: AsyncConnection, event_id: UUID, archive: Path, only_site: int | None = None
+) -> Trace:
+    """Where the event is; ``archive``: the folder of its files; ``only_site``: say nothing of
+    another site's. Raises Refusal."""
     place = receipt.place(event_id)
     told = {**await _owner(db, place), "receipt": str(event_id)}
-    for look in (_in_events, _in_left_out, _in_quarantine):
+    for look in (_in_events, _in_left_out, _in_quarantine, partial(_in_archive, archive)):
         answer, site_id, key = await look(db, event_id, place)
         if answer is not None:
             if only_site is not None and site_id != only_site:
@@ -124,14 +130,18 @@ async def _in_events(db: AsyncConnection, event_id: UUID, _: Place | None) -> _L
     try:
         found = (await db.execute(standing(event_id))).first()
     except OperationalError as error:
-        raise Refusal(
-            Code.QUERY_TIMEOUT, "the event was not found in time; ask again when less is going on"
-        ) from error
+        raise _not_in_time() from error
     if found is None:
         return _NOTHING
     site_id, key, *values = tuple(found)
     event = dict(zip((column.name for column in _SHOWN), values, strict=True))
     return {"found": Found.STORED, "event": event}, site_id, key
+
+
+def _not_in_time() -> Refusal:
+    return Refusal(
+        Code.QUERY_TIMEOUT, "the event was not found in time; ask again when less is going on"
+    )
 
 
 def standing(event_id: UUID) -> Select[Any]:
@@ -200,6 +210,17 @@ async def _in_quarantine(db: AsyncConnection, _: UUID, place: Place | None) -> _
         told |= {"found": Found.DROPPED, "detail": "set aside, then discarded by an operator"}
         return told, site_id, key
     return told | {"found": Found.QUARANTINED}, site_id, key
+
+
+async def _in_archive(folder: Path, db: AsyncConnection, event_id: UUID, _: Place | None) -> _Look:
+    try:
+        found = await find_filed(db, folder, event_id, _SEARCH_MS / 1_000)
+    except TookTooLong:
+        raise _not_in_time() from None
+    if found is None:
+        return _NOTHING
+    told = {"found": Found.STORED, "detail": "in the archive alone", "event": found.event}
+    return told, found.site_id, found.site
 
 
 async def _in_ledger(db: AsyncConnection, place: Place) -> Found:

@@ -11,7 +11,8 @@ async def trace_event(call: Call, _: None) -> Trace:
     """By the receipt that the client was given."""
     event_id = read_receipt(call.request.path_params["receipt"])
     async with call.parts.pool.connect() as db:
-        return await trace(db, event_id, call.bound_site_id())
+        folder = call.parts.settings.archive_folder
+        return await trace(db, event_id, folder, call.bound_site_id())
 
 
 def read_receipt(text: str) -> UUID:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.endpoints.trace import read_receipt
 from api.trace import Trace, trace
-from infrastructure.administration import in_transaction
+from infrastructure.administration import core_settings, in_transaction
 from infrastructure.plain_text import plain
 
 
@@ -20,7 +20,7 @@ def command(receipt: str, as_json: bool) -> None:
     event_id = read_receipt(receipt)
 
     async def work(db: AsyncConnection) -> Trace:
-        return await trace(db, event_id)
+        return await trace(db, event_id, core_settings().archive_folder)
 
     found = in_transaction(work)
     if as_json:

@@ -4,17 +4,21 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from shared.clock import US_PER_HOUR
 from tests.days_world import Days, days_world
+from tests.integration.api_service import ApiService, api_service
 from tests.writer_world import NOON, client_id, envelope, put_key, put_setting, rows
 from writer.jobs import leave, restore
 from writer.jobs.site_days import mark
 from writer.past_days import FILE
 from writer.rollups.put import drop_day
+
+pytestmark = pytest.mark.anyio
 
 CHUNKS = "select count(*)::int from timescaledb_information.chunks"
 SOME = (
@@ -105,6 +109,27 @@ def test_rows_stay_while_an_earlier_request_may_take_the_place_of_one(days: Days
     assert days.keep_to_limits() == 0
     days.pass_days(20)
     assert days.keep_to_limits() == 1
+
+
+async def test_an_event_whose_row_is_in_the_archive_alone_is_still_found(days: Days) -> None:
+    days.put(*SOME)
+    receipts = [receipt for (receipt,) in days.ask("select event_id from events order by ts, 1")]
+    async with api_service(days.database, archive_folder=days.folder) as api:
+        headers = await api.key("query")
+        before = [await trace_of(api, one, headers) for one in receipts]
+        days.leave()
+        after = [await trace_of(api, one, headers) for one in receipts]
+        other = await trace_of(api, UUID(int=receipts[0].int + 99), headers)
+    assert len(before) == len(SOME)
+    for now, then in zip(after, before, strict=True):
+        assert (now["found"], now["detail"]) == ("stored", "in the archive alone")
+        assert {**then["event"], **now["event"]} == then["event"]
+    assert other["found"] != "stored"
+
+
+async def trace_of(api: ApiService, receipt: UUID, headers: dict[str, str]) -> Any:
+    answer = await api.client.get(f"/api/v2/trace/{receipt}", headers=headers)
+    return answer.json()
 
 
 def test_an_event_for_a_day_in_the_archive_waits_and_its_neighbours_do_not(days: Days) -> None:
