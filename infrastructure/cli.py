@@ -48,6 +48,7 @@ VERBS = {
     "reset": Verb("reset", "Delete what `up` or `demo` has kept.", OPERATOR, True),
     "edge": Verb("edge", "Register and retire edges.", OPERATOR),
     "ledger": Verb("ledger", "Account for everything that was acknowledged.", OPERATOR),
+    "archive": Verb("archive", "Closed days as Parquet files.", OPERATOR),
     "quarantine": Verb("quarantine", "Look at, replay, discard what was set aside.", OPERATOR),
     "rollup": Verb("rollup", "Make the sums of days anew, or compare them.", OPERATOR),
     "ip": Verb("ip", "Whose address is believed, and why.", OPERATOR, needs_core=False),

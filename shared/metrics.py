@@ -181,6 +181,23 @@ ROLLUP_STEP_SECONDS = Histogram(
     "millrace_rollup_step_seconds", "Time of one step of the rollup stage"
 )
 
+# --- archive (of the jobs worker) --------------------------------------------------------------
+
+ARCHIVE_FILES = Gauge("millrace_archive_files", "Site-days that have a file")
+ARCHIVE_BYTES = Gauge("millrace_archive_bytes", "Bytes of these files")
+ARCHIVE_STALE = Gauge(
+    "millrace_archive_stale_files", "Files whose day has changed since; rows answer for it"
+)
+ARCHIVE_DAMAGED = Gauge(
+    "millrace_archive_damaged_files", "Files found missing, cut or altered, and not yet replaced"
+)
+ARCHIVE_DUE = Gauge(
+    "millrace_archive_due_days", "Site-days over for 3 days that have no current file"
+)
+ARCHIVE_WRITTEN = Gauge(
+    "millrace_archive_written_timestamp_seconds", "When a file was last written; 0: never"
+)
+
 # --- jobs, api, realtime -----------------------------------------------------------------------
 
 JOBS_DONE = Counter("millrace_jobs", "Jobs by name and outcome: done, failed", ["job", "outcome"])

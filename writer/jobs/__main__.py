@@ -15,6 +15,7 @@ from redis.retry import Retry
 from shared.logs import set_up_logs
 from shared.ops import OpsServer
 from shared.settings import BadSettings, JobsSettings, load, variable
+from writer.archive.watch import watch
 from writer.jobs.schedule import Cron
 from writer.jobs.worker import work_until_stopped
 from writer.port import PortTaken, take_port
@@ -63,6 +64,7 @@ def _work(settings: JobsSettings, listening: socket.socket) -> None:
     _serve_ops(settings, probe, listening)
     cron = Cron(redis)
     cron.start()
+    watch(settings.postgres_url)
     log.info("jobs worker starts")
     work_until_stopped(redis, settings.log_level.upper(), lambda: _wait_for_primary(probe))
     cron.stop()

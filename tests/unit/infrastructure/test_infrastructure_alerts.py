@@ -32,6 +32,7 @@ EXPORTERS = {
     "millrace_writer_": "writer",
     "millrace_ledger_": "writer",
     "millrace_rollup_": "writer",
+    "millrace_archive_": "jobs",
     "millrace_jobs": "jobs",
 }
 
