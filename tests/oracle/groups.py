@@ -39,7 +39,11 @@ def group(chosen: Sequence[Counted], question: dict[str, Any], saved: Saved) -> 
     of_events = any(metric not in VISIT_METRICS + ENGAGED_METRICS for metric in metrics)
     for counted in chosen:
         if counted.is_engagement:
-            if of_engagement and counted.visit:
+            says_something = (counted.event["engaged_ms"], counted.event["scroll_pct"]) != (
+                None,
+                None,
+            )
+            if of_engagement and counted.visit and says_something:
                 for key in keys_of(counted, dimensions, saved):
                     found = groups.setdefault(key, Group())
                     found.engaged.append((counted.event, counted.visit))
