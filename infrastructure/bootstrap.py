@@ -3,6 +3,9 @@
 Only the standard library may be imported here, directly or indirectly.
 """
 
+if __name__ == "__main__":
+    from infrastructure import interrupt
+
 import hashlib
 import os
 import platform
@@ -148,4 +151,5 @@ class _Progress:
 
 
 if __name__ == "__main__":
+    interrupt.hear_again()
     main()

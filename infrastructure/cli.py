@@ -1,5 +1,8 @@
 """`millrace VERB`, or `./run VERB` in a checkout: the contents page of all verbs."""
 
+if __name__ == "__main__":
+    from infrastructure import interrupt
+
 import errno
 import importlib
 from dataclasses import dataclass
@@ -142,7 +145,23 @@ def _load(name: str, verb: Verb) -> click.Command:
     return command
 
 
+def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        # Only asked for by people: it takes longer to import than all the rest of this.
+        version = importlib.import_module("infrastructure.version").version
+        click.echo(f"millrace {version()}")
+        context.exit()
+
+
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Print the version and exit.",
+)
 def cli() -> None:
     """Millrace: web analytics that does not lose a beacon."""
 
@@ -152,4 +171,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    interrupt.hear_again()
     main()

@@ -14,6 +14,7 @@ _ENOUGH_LOOKS = 20
 _SHORT_S = 3_600
 _LONG_LAG = 10_000
 _TRUSTED = "MILLRACE_EDGE_TRUSTED_PROXIES"
+_CALLED = {"jobs": "jobs worker", "realtime": "live gateway"}
 _SETTINGS = {"primary": "PRIMARY_URL", "spool": "SPOOL_URL", "database": "POSTGRES_URL"}
 
 
@@ -83,14 +84,14 @@ def _migrate_or(step: str, trouble: str, place: Place) -> str:
 
 
 def _service(service: ServiceState, place: Place, command: tuple[str, ...]) -> Finding:
-    name = service.name
+    name, called = service.name, _CALLED.get(service.name, service.name)
     if service.state == DOWN:
-        says = f"The {name} does not run: nothing answers on {service.ops}."
+        says = f"The {called} does not run: nothing answers on {service.ops}."
         return Finding(name, says, place.start(name, command))
     if service.state == HUNG:
-        says = f"The {name} hangs: it listens on {service.ops} and does not answer."
+        says = f"The {called} hangs: it listens on {service.ops} and does not answer."
         return Finding(name, says, place.start(name, command))
-    return Finding(name, f"The {name} {_why(service)}.", place.look(name))
+    return Finding(name, f"The {called} {_why(service)}.", place.look(name))
 
 
 def _why(service: ServiceState) -> str:

@@ -1,8 +1,10 @@
 """What there is to type: listed by who uses it, explained, and completed by the shell."""
 
 import os
+import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,30 @@ def test_help_of_a_verb_is_what_the_verb_itself_says() -> None:
     shown = CliRunner().invoke(cli, ["help", "ip", "explain"]).stdout
     assert "--peer" in shown
     assert shown.splitlines()[0].endswith("ip explain [OPTIONS]")
+
+
+def test_the_version_is_that_of_the_checkout() -> None:
+    with (CHECKOUT / "pyproject.toml").open("rb") as file:
+        expected = tomllib.load(file)["project"]["version"]
+    assert CliRunner().invoke(cli, ["--version"]).stdout == f"millrace {expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "slow"), [("infrastructure.cli", "click"), ("infrastructure.bootstrap", "venv")]
+)
+def test_ctrl_c_while_a_verb_is_being_imported_leaves_no_traceback(
+    tmp_path: Path, module: str, slow: str
+) -> None:
+    press = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(20)\n"
+    (tmp_path / f"{slow}.py").write_text(press)
+    path = os.pathsep.join((str(tmp_path), str(CHECKOUT)))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", module, "status"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
 def test_a_mistyped_verb_gets_the_nearest_one_named() -> None:

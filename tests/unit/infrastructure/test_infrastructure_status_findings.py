@@ -52,6 +52,11 @@ def test_a_dead_service_is_started_by_its_unit_where_systemd_has_one(
     assert found.next == "start it: python -m edge.drain"
 
 
+def test_a_service_with_a_name_in_the_plural_is_called_what_one_says() -> None:
+    [found] = _find(services=[_service("edge"), _service("jobs", "does not run")])
+    assert (found.about, found.says.partition(":")[0]) == ("jobs", "The jobs worker does not run")
+
+
 def test_rollups_that_fall_behind_are_said_with_what_it_means() -> None:
     [found] = _find(services=[_service("writer", rollups="are 70 s behind")])
     assert found.says.startswith("The rollups are 70 s behind: panels are counted from rows")
