@@ -6,7 +6,7 @@ Read as goals are: an event counts under every exclusion that it matches, in one
 from collections import Counter
 from datetime import date, datetime
 
-from api.query.answer import tabulate
+from api.query.panel import tabulate
 from api.query.parse import parse
 from api.query.ranges import Days
 from api.query.reading import Reading

@@ -7,17 +7,13 @@ are: engines fold and match differently.
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.query.filters import AllOf, Leaf, leaves, mapped
 from api.query.names import shown
 from api.query.patterns import fits
-from api.query.props import ABSENT, is_prop, prop
-from api.query.scope import Scope, whole_days
+from api.query.props import ABSENT, is_prop
 from api.query.vocabulary import Dimension
 from shared.errors import Code, Refusal
-from writer.tables import events
 
 MAX_VALUES = 250_000
 """Distinct values that are looked through for one question."""
@@ -42,23 +38,6 @@ async def resolve(values: Values, trees: Sequence[AllOf]) -> list[AllOf]:
         AllOf(tuple(mapped(part, lambda leaf: found.get(leaf, leaf)) for part in tree.parts))
         for tree in trees
     ]
-
-
-def values_of_rows(db: AsyncConnection, scope: Scope) -> Values:
-    """As the rows have them."""
-
-    async def values(dimension: Dimension, limit: int) -> AsyncIterator[str]:
-        name = dimension.column
-        column = prop(events.c.props, name) if is_prop(name) else events.c[name]
-        distinct = select(column).where(whole_days(scope, engaged=True)).distinct().limit(limit)
-        result = await db.stream(distinct)
-        try:
-            async for value in result.scalars():
-                yield value
-        finally:
-            await result.close()
-
-    return values
 
 
 def _is_looked_for(leaf: Leaf) -> bool:

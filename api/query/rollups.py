@@ -4,6 +4,8 @@ Each is one scan of the rollups' key. What is not in them, of a day: a dimension
 values, and a property that was not declared then.
 """
 
+from collections import defaultdict
+from datetime import date
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -18,16 +20,16 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    union,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.query.buckets import bucket
 from api.query.plan import OF_EVENTS, OF_VISITS, spans_of
+from api.query.props import COLUMN as PROPS
 from api.query.props import is_prop
 from api.query.ranges import Days
 from api.query.statements import cut_groups, key
-from api.query.sums import Counted, Cut, Groups, Tally
+from api.query.sums import Counted, Groups, Tally, Wanted
 from api.query.vocabulary import OF_ITS_PAGEVIEWS, PAGE, Dimension, Kind
 from writer.tables import SUMS, rollup_day, rollup_hour, rollup_left_out, rollup_props
 
@@ -63,21 +65,43 @@ def find_rolled(tally: Tally) -> Rolled | None:
 
 
 async def read_left_out(
+    db: AsyncConnection, site_id: int, span: Days
+) -> dict[str, tuple[Days, ...]]:
+    """Days of which the rollups lack a dimension, by its name there."""
+    column = rollup_left_out.c
+    asked = select(column.dimension, column.day).where(
+        column.site_id == site_id, column.day.between(span.first, span.last)
+    )
+    days = defaultdict[str, list[date]](list)
+    for dimension, day in await db.execute(asked):
+        days[dimension].append(day)
+    return {dimension: spans_of(each) for dimension, each in days.items()}
+
+
+async def read_undeclared(
     db: AsyncConnection, site_id: int, rolled: Rolled, span: Days
 ) -> tuple[Days, ...]:
-    """Days that the rollups do not hold the dimension of."""
-    return spans_of(await db.scalars(_select_left_out(site_id, rolled.dimension, span)))
+    """Days of which the rollups hold something, but not the property."""
+    if not is_prop(rolled.dimension):
+        return ()
+    column, prop = rollup_props.c, rolled.dimension.removeprefix(PROPS)
+    asked = select(column.day).where(
+        column.site_id == site_id,
+        column.day.between(span.first, span.last),
+        not_(literal(prop) == any_(column["keys"])),
+    )
+    return spans_of(await db.scalars(asked))
 
 
 async def count_rollups(
     db: AsyncConnection,
     site_id: int,
     spans: tuple[Days, ...],
-    tally: Tally,
     rolled: Rolled,
-    cut: Cut | None,
+    wanted: Wanted,
 ) -> Counted:
     """The tally's groups over these days."""
+    tally, cut = wanted
     grouped = _select_grouped(site_id, spans, tally, rolled).cte("grouped")
     statement = select(grouped) if cut is None else cut_groups(grouped, tally, cut)
     rows = list(await db.execute(statement))
@@ -101,24 +125,6 @@ def _dimension(dimension: Dimension) -> str | None:
     if is_prop(dimension.column) or dimension.name in _OF_EVENT:
         return dimension.column
     return None
-
-
-def _select_left_out(site_id: int, dimension: str, span: Days) -> Any:
-    left_out = rollup_left_out.c
-    asked = select(left_out.day).where(
-        left_out.site_id == site_id,
-        left_out.dimension == dimension,
-        left_out.day.between(span.first, span.last),
-    )
-    if not is_prop(dimension):
-        return asked
-    props = rollup_props.c
-    undeclared = select(props.day).where(
-        props.site_id == site_id,
-        props.day.between(span.first, span.last),
-        not_(literal(dimension.removeprefix("props:")) == any_(props["keys"])),
-    )
-    return union(asked, undeclared)
 
 
 def _select_grouped(

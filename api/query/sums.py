@@ -1,7 +1,7 @@
 """What every source gives: integer sums by group. Sums of disjoint site-days add up."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,13 @@ class Cut(msgspec.Struct, frozen=True):
     offset: int
 
 
+class Wanted(NamedTuple):
+    """A tally, and the part of its groups that is wanted; None: all of them."""
+
+    tally: Tally
+    cut: Cut | None
+
+
 class Counted(msgspec.Struct, frozen=True):
     """Groups of one tally, ordered where they were cut; ``total``: how many there were before the
     cut, None where there was none."""
@@ -51,6 +58,18 @@ def merge(parts: Sequence[Groups]) -> Groups:
             before = merged.get(key)
             merged[key] = sums if before is None else _added(before, sums)
     return merged
+
+
+def in_cut_order(tally: Tally, cut: Cut, groups: Groups) -> Groups:
+    """Groups that have been cut, in its order."""
+    rows = sorted(groups.items(), key=lambda row: row[0])
+    for by, descends in reversed(cut.order):
+        if isinstance(by, int):
+            rows.sort(key=lambda row, at=by: row[0][at], reverse=descends)  # type: ignore[misc]
+        else:
+            place = tally.sums.index(by)
+            rows.sort(key=lambda row, at=place: row[1][at], reverse=descends)  # type: ignore[misc]
+    return dict(rows)
 
 
 def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class World:
 
     async def _ask(self, found: Site, wire: Question, allowed: frozenset[Source]) -> Answer:
         async with self.pool.connect() as db:
-            return await answer(db, found, wire, datetime.now(UTC), 20.0, allowed)
+            return await answer(db, found, wire, datetime.now(UTC), 20.0, allowed=allowed)
 
 
 @pytest.fixture
