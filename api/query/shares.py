@@ -9,9 +9,9 @@ from api.query.measures import Sums
 from api.query.parse import Query
 from api.query.sums import Groups, Key, Tally
 from api.query.vocabulary import CURRENCY, GOAL, METRICS, Base
-from api.query.wire import Warning
+from api.query.wire import MetricWarning
 
-SEVERAL_CURRENCIES = Warning(
+SEVERAL_CURRENCIES = MetricWarning(
     "several_currencies",
     "Some rows have revenue in several currencies, which do not add up: there it is null.",
 )

@@ -1,7 +1,7 @@
 """What a question and its answer look like on the wire: Plausible's Stats API v2."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -86,7 +86,7 @@ class Row(msgspec.Struct, frozen=True):
     comparison: Earlier | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class Warning(msgspec.Struct, frozen=True):
+class MetricWarning(msgspec.Struct, frozen=True):
     """Why a metric is null in some row."""
 
     code: str
@@ -106,7 +106,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     total_rows: int | msgspec.UnsetType = msgspec.UNSET
     imports_included: bool | msgspec.UnsetType = msgspec.UNSET
     imports_skip_reason: str | msgspec.UnsetType = msgspec.UNSET
-    metric_warnings: dict[str, Warning] | msgspec.UnsetType = msgspec.UNSET
+    metric_warnings: dict[str, MetricWarning] | msgspec.UnsetType = msgspec.UNSET
     comparison_date_range: list[str] | msgspec.UnsetType = msgspec.UNSET
     exclusions: list[str] | msgspec.UnsetType = msgspec.UNSET
     missing_days: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -131,3 +131,35 @@ class Answer(msgspec.Struct, frozen=True):
     results: list[Row]
     meta: Meta
     query: Asked
+
+
+MAX_BATCH = 20
+
+
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Questions to be answered together, as of one commit."""
+
+    queries: Annotated[list[Question], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class Failed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why one question of a batch has no answer."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one question of a batch: an answer whole, or ``error`` alone."""
+
+    results: list[Row] | msgspec.UnsetType = msgspec.UNSET
+    meta: Meta | msgspec.UnsetType = msgspec.UNSET
+    query: Asked | msgspec.UnsetType = msgspec.UNSET
+    error: Failed | msgspec.UnsetType = msgspec.UNSET
+
+
+class BatchAnswers(msgspec.Struct, frozen=True):
+    """In the order of the questions."""
+
+    answers: list[Outcome]

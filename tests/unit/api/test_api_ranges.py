@@ -25,6 +25,10 @@ NOW = datetime(2024, 5, 15, 12, tzinfo=UTC)
         ("month", "2024-05-01", "2024-05-31"),
         ("6mo", "2023-11-01", "2024-04-30"),
         ("12mo", "2023-05-01", "2024-04-30"),
+        ("1d", "2024-05-14", "2024-05-14"),
+        ("365d", "2023-05-16", "2024-05-14"),
+        ("1mo", "2024-04-01", "2024-04-30"),
+        ("100mo", "2016-01-01", "2024-04-30"),
         ("year", "2024-01-01", "2024-12-31"),
         ("all", "2021-03-04", "2024-05-15"),
     ],
@@ -32,6 +36,19 @@ NOW = datetime(2024, 5, 15, 12, tzinfo=UTC)
 def test_a_name_stands_for_days(name: str, first: str, last: str) -> None:
     wanted = read_range(name, UTC_ZONE, NOW, date(2021, 3, 4))
     assert wanted == Days(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def test_the_last_24_hours_end_at_the_instant() -> None:
+    wanted = read_range("24h", UTC_ZONE, NOW, None)
+    assert wanted == Instants(NOW - timedelta(hours=24), NOW)
+    assert resolve_time(wanted) == "time:hour"
+
+
+@pytest.mark.parametrize("name", ["0d", "07d", "5001d", "101mo", "7D", "d", "-7d", "7w", "7d "])
+def test_a_name_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_range(name, UTC_ZONE, NOW, None)
+    assert refused.value.field == "date_range"
 
 
 def test_the_month_of_december_ends_with_the_year() -> None:
