@@ -50,7 +50,7 @@ from api.endpoints.owners import (
     change_password,
     list_owners,
 )
-from api.endpoints.query import answer_query
+from api.endpoints.query import answer_batch, answer_query
 from api.endpoints.saved import (
     ChangedSaved,
     NewSaved,
@@ -83,7 +83,8 @@ from api.endpoints.trace import trace_event
 from api.not_counted import NotCounted, NotCountedQuestion
 from api.owners import Checker
 from api.page import DIST, SecurityHeaders, page_routes
-from api.query.wire import Answer, Question
+from api.query.archive import Archive
+from api.query.wire import Answer, Batch, BatchAnswers, Question
 from api.refusals import HANDLERS
 from api.saved import Saved
 from api.simple import ASKS
@@ -188,6 +189,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         fault=Code.BAD_QUERY,
     ),
     Endpoint(
+        "POST", "/api/v2/query/batch", answer_batch, "Ask for many numbers as of one commit",
+        _QUERY, Batch, BatchAnswers, fault=Code.BAD_QUERY,
+    ),
+    Endpoint(
         "POST", "/api/v2/query/not-counted", answer_not_counted, "What is in no number, and why",
         _QUERY, NotCountedQuestion, NotCounted, fault=Code.BAD_QUERY,
     ),
@@ -219,10 +224,16 @@ def make_app(settings: ApiSettings, clock: Clock = system_clock, dist: Path = DI
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        archive = Archive(
+            settings.archive_folder, settings.api_archive_memory_mb, settings.api_archive_threads
+        )
         async with open_pool(settings.postgres_url, settings.api_connections) as pool:
             turns = Turns(settings.api_connections - KEPT_FREE)
-            app.state.parts = Parts(settings, pool, clock, Checker(), _throttles(clock), turns)
+            app.state.parts = Parts(
+                settings, pool, clock, Checker(), _throttles(clock), turns, archive
+            )
             yield
+        archive.close()
 
     app = Starlette(
         routes=[*(endpoint.route() for endpoint in ENDPOINTS), *page_routes(dist)],

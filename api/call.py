@@ -12,6 +12,7 @@ from starlette.requests import Request
 from api.attempts import Attempts
 from api.keys import FoundKey
 from api.owners import Checker
+from api.query.archive import Archive
 from api.sessions import Owner
 from api.sites import Site, find_site
 from api.turns import Turns
@@ -44,6 +45,7 @@ class Parts:
     passwords: Checker
     throttles: Throttles
     turns: Turns
+    archive: Archive
 
     def now(self) -> datetime:
         """The time in UTC."""

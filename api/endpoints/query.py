@@ -11,9 +11,11 @@ from api.call import Call
 from api.csv_answer import answer_as_csv
 from api.csv_table import prefers_csv
 from api.presence import while_present
-from api.query.answer import answer
-from api.query.wire import Answer, Question
+from api.query.answer import answer, answer_all
+from api.query.archive import Archive
+from api.query.wire import Answer, Batch, BatchAnswers, Failed, Outcome, Question
 from api.refusals import CLIENT_GONE
+from api.sites import Site
 from shared.errors import Refusal
 from shared.metrics import API_QUERIES, API_QUERY_SECONDS
 
@@ -28,7 +30,40 @@ async def answer_query(call: Call, body: Question) -> Answer | Response:
 async def _answer(call: Call, body: Question) -> Answer:
     found = await call.site_to_query(body.site_id)
     async with call.connect_to_query() as db:
-        return await answer(db, found, body, call.now, call.parts.settings.api_query_timeout_s)
+        return await answer(db, found, body, call.now, *_limits(call))
+
+
+async def answer_batch(call: Call, body: Batch) -> BatchAnswers:
+    """Raises Refusal, and ClientDisconnect when nobody waits for the answers any longer."""
+    with measured():
+        return await while_present(call.request, _answer_batch(call, body))
+
+
+async def _answer_batch(call: Call, body: Batch) -> BatchAnswers:
+    found = [await _find_site(call, question) for question in body.queries]
+    asked = [pair for pair in found if not isinstance(pair, Refusal)]
+    async with call.connect_to_query() as db:
+        given = iter(await answer_all(db, asked, call.now, *_limits(call)))
+    return BatchAnswers(
+        [_outcome(each if isinstance(each, Refusal) else next(given)) for each in found]
+    )
+
+
+async def _find_site(call: Call, question: Question) -> tuple[Site, Question] | Refusal:
+    try:
+        return await call.site_to_query(question.site_id), question
+    except Refusal as refusal:
+        return refusal
+
+
+def _outcome(given: Answer | Refusal) -> Outcome:
+    if isinstance(given, Refusal):
+        return Outcome(error=Failed(given.code, given.message, given.field))
+    return Outcome(given.results, given.meta, given.query)
+
+
+def _limits(call: Call) -> tuple[float, Archive]:
+    return call.parts.settings.api_query_timeout_s, call.parts.archive
 
 
 @contextmanager
