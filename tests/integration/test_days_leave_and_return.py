@@ -102,6 +102,20 @@ def test_rows_stay_while_their_file_lacks_one(days: Days) -> None:
     assert days.keep_to_limits() == len(SOME) + 1
 
 
+def test_rows_stay_where_another_has_taken_the_place_of_one_since(days: Days) -> None:
+    days.put(envelope(id=client_id(1), received_at=NOON + 5))
+    days.pipe.now = NOON + 4 * 24 * US_PER_HOUR
+    days.archive()
+    days.put(envelope(id=client_id(1), title="earlier"))
+    days.pass_days(20)
+    assert days.keep_to_limits() == 0
+    days.archive()
+    days.keep_to_limits()
+    days.put(late())
+    days.restore()
+    assert days.ask("select title from events") == [("earlier",)]
+
+
 def test_rows_stay_while_an_earlier_request_may_take_the_place_of_one(days: Days) -> None:
     days.put(envelope(id=client_id(1)))
     days.pipe.now = NOON + 20 * 24 * US_PER_HOUR
