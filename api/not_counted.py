@@ -6,21 +6,21 @@ edge dropped or refused there are only counts, which stand on the day on which i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
-import psycopg
-from sqlalchemy import func, literal, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.bots_by_rule import Robots, read_robots
 from api.days_away import first_day_away
+from api.query.answer import snapshot_within
+from api.query.archive import Archive
 from api.query.plan import ALL_SOURCES
 from api.query.ranges import ALL, Days, bad_range, ends, read_range
-from api.query.reading import Reading, open_snapshot
-from api.query.scope import SLACK, visible
+from api.query.reading import Reading
 from api.query.wire import Pagination
 from api.sites import Site
 from api.taken_out import read_taken_out
@@ -55,10 +55,12 @@ class NotCountedRow(msgspec.Struct, frozen=True):
 
 
 class NotCountedMeta(msgspec.Struct, frozen=True):
-    """``as_of``: the commit that robots were counted as of. ``total_rows``: without pagination."""
+    """``as_of``: the commit that robots were counted as of. ``total_rows``: without pagination.
+    ``missing_days``: of which no robot and nothing that was taken out is known any more."""
 
     as_of: int
     total_rows: int
+    missing_days: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class NotCountedAsked(msgspec.Struct, frozen=True):
@@ -86,34 +88,34 @@ _Counts = Counter[_Key]
 
 
 async def read_not_counted(
-    db: AsyncConnection, found: Site, asked: NotCountedQuestion, now: datetime, timeout_s: float
+    db: AsyncConnection,
+    found: Site,
+    asked: NotCountedQuestion,
+    now: datetime,
+    timeout_s: float,
+    archive: Archive | None,
 ) -> NotCounted:
-    """Raises Refusal, also when the time limit passes."""
+    """``db``: without a transaction. Raises Refusal, also when the time limit passes."""
     _check(asked)
-    try:
-        reading = Reading(await open_snapshot(db, timeout_s, ALL_SOURCES), found.site_id)
-        return await _read(reading, found, asked, now)
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.errors.QueryCanceled):
-            raise _timed_out(timeout_s) from None
-        raise
+    async with snapshot_within(db, timeout_s, archive, ALL_SOURCES) as snapshot:
+        return await _read(Reading(snapshot, found.site_id), found, asked, now)
 
 
 async def _read(
     reading: Reading, found: Site, asked: NotCountedQuestion, now: datetime
 ) -> NotCounted:
-    db, commit = reading.snapshot.db, reading.snapshot.as_of.commit
+    db = reading.snapshot.db
     days = await _read_days(db, found, asked, now)
-    counts = await _read_bots(db, found.site_id, days, commit)
+    robots = await read_robots(reading, days)
+    counts = _named(BOT, robots.counts)
+    counts += _named(EXCLUSION, await read_taken_out(reading, found, days, now))
     counts += await _read_counted(db, found.site_id, days)
     counts += await _read_quarantined(db, found, days)
-    for (name, day), many in (await read_taken_out(reading, found, days, now)).items():
-        counts[EXCLUSION, name, day] += many
     rows = _grouped(counts, asked.dimensions)
     page = asked.pagination
     return NotCounted(
         rows[page.offset : page.offset + page.limit],
-        NotCountedMeta(commit, len(rows)),
+        _meta(reading, robots, len(rows)),
         NotCountedAsked(found.key, ["events"], ends(days, found.zone), asked.dimensions, page),
     )
 
@@ -162,24 +164,6 @@ async def _read_first_day(db: AsyncConnection, found: Site) -> date | None:
     return min((first for first in firsts if first is not None), default=None)
 
 
-async def _read_bots(db: AsyncConnection, site_id: int, days: Days, commit: int) -> _Counts:
-    column = events.c
-    statement = (
-        select(literal(BOT), column.bot, column.day, func.count())
-        .where(
-            column.site_id == site_id,
-            column.day.between(days.first, days.last),
-            # Only to spare chunks.
-            column.ts >= datetime.combine(days.first, time.min, UTC) - SLACK,
-            column.ts < datetime.combine(days.last, time.max, UTC) + SLACK,
-            visible(commit),
-            column.bot.is_not(None),
-        )
-        .group_by(column.bot, column.day)
-    )
-    return _counts(await db.execute(statement))
-
-
 async def _read_counted(db: AsyncConnection, site_id: int, days: Days) -> _Counts:
     """By edges, and by the writer, which drops for the same reasons when an edge could not."""
     column = not_counted.c
@@ -224,13 +208,14 @@ def _day(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
-def _counts(rows: Iterable[Sequence[object]]) -> _Counts:
-    counts = _Counts()
-    for kind, reason, day, many in rows:
-        assert isinstance(day, date)
-        assert isinstance(many, int)
-        counts[str(kind), str(reason), day] += many
-    return counts
+def _named(kind: str, counts: Counter[tuple[str, date]]) -> _Counts:
+    return Counter({(kind, reason, day): many for (reason, day), many in counts.items()})
+
+
+def _meta(reading: Reading, robots: Robots, rows: int) -> NotCountedMeta:
+    meta = NotCountedMeta(reading.snapshot.as_of.commit, rows)
+    missing = {*reading.missing_days, *(day.isoformat() for day in robots.missing_days)}
+    return msgspec.structs.replace(meta, missing_days=sorted(missing)) if missing else meta
 
 
 def _grouped(counts: _Counts, dimensions: Sequence[str]) -> list[NotCountedRow]:
@@ -246,10 +231,3 @@ def _grouped(counts: _Counts, dimensions: Sequence[str]) -> list[NotCountedRow]:
 
 def _bad(field: str, message: str) -> Refusal:
     return Refusal(Code.BAD_QUERY, message, field=field)
-
-
-def _timed_out(timeout_s: float) -> Refusal:
-    return Refusal(
-        Code.QUERY_TIMEOUT,
-        f"the answer took over {timeout_s:g} s and was given up: ask for a shorter range",
-    )

@@ -16,4 +16,5 @@ async def _answer(call: Call, body: NotCountedQuestion) -> NotCounted:
     found = await call.site_to_query(body.site_id)
     async with call.connect_to_query() as db:
         timeout_s = call.parts.settings.api_query_timeout_s
-        return await read_not_counted(db, found, body, call.now, timeout_s)
+        archive = call.parts.archive
+        return await read_not_counted(db, found, body, call.now, timeout_s, archive)

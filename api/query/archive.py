@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.query.archive_engine import Engine, Rows, Session
 from api.query.archive_files import Checked, Current, File, read_current
-from api.query.archive_relations import relations, select_values
+from api.query.archive_relations import relations, select_bots, select_values
 from api.query.fold import Values
 from api.query.plan import needs
 from api.query.ranges import Days, Range
@@ -84,6 +84,13 @@ class Archive:
                 yield value
 
         return values
+
+    async def count_bots(self, files: Sequence[File], within_s: float) -> Rows:
+        """(rule, day, events) of the robots in the files. Raises TookTooLong and Unreadable."""
+        if not files:
+            return []
+        asked = select_bots(self._folder, files)
+        return await self._run(lambda session: session.rows(asked), within_s)
 
     async def _run(self, work: Callable[[Session], T], within_s: float) -> T:
         try:

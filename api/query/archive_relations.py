@@ -61,6 +61,13 @@ def select_values(
     return select(values.c.value).distinct().limit(limit)
 
 
+def select_bots(folder: Path, files: Sequence[File]) -> Select[Any]:
+    """Robots, which count nowhere else: (rule, day, events)."""
+    shown = {"bot": "bot", "day": "day"}
+    bots = _select(folder, files, shown, "bot IS NOT NULL", "bots_of_files")
+    return select(bots.c.bot, bots.c.day, func.count()).group_by(bots.c.bot, bots.c.day)
+
+
 def _visits_of(folder: Path, files: Sequence[File], needed: Needs, numbered: CTE) -> CTE:
     """A row a visit: its first event's, which has the visit's measures beside it."""
     shown = {name: own(name) for name in _KEY} | MEASURES

@@ -1,13 +1,16 @@
 """What is in no number is a question of its own: how much, why, on which day."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from tests.archive_world import write_archive
 from tests.integration.api_service import NOW, ApiService, api_service, error
 from tests.writer_world import CHROME, FakeEdge, Pipe, envelope, put_edge, rows
 from writer.zones import us
@@ -147,3 +150,26 @@ async def test_a_key_of_another_site_is_told_nothing(database: str) -> None:
         api.client.cookies.clear()
         api.client.headers.update(await api.key("query", site=OTHER))
         assert error(await ask(api))[:2] == (403, "forbidden")
+
+
+async def test_robots_of_days_whose_rows_are_away_are_counted_from_their_files(
+    database: str, pipe: Pipe, tmp_path: Path
+) -> None:
+    edge = FakeEdge()
+    async with api_service(database, archive_folder=tmp_path) as api:
+        await ready(api)
+        for days, agent in ((2, CURL), (2, WGET), (2, CHROME), (1, CURL), (0, CURL)):
+            at = us(NOW - timedelta(days=days))
+            pipe.put(edge.entry([envelope(received_at=at, user_agent=agent)]))
+        asked = {"date_range": ["2024-05-13", TODAY], "dimensions": ["reason", "time:day"]}
+        before = await shown(api, **asked)
+        filed = await asyncio.to_thread(write_archive, database, tmp_path)
+        with psycopg.connect(database) as db:
+            db.execute("DELETE FROM events WHERE day < '2024-05-15'")
+            db.execute("UPDATE site_day SET state = 'file' WHERE day < '2024-05-15'")
+        assert await shown(api, **asked) == before
+        assert len(before) == 4
+        (tmp_path / min(filed, key=lambda each: each.day).path).unlink()
+        answer = (await ask(api, **asked)).json()
+        assert answer["meta"]["missing_days"] == ["2024-05-13"]
+        assert len(answer["results"]) == 2
