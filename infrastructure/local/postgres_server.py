@@ -35,6 +35,8 @@ password_encryption = 'scram-sha-256'
 shared_preload_libraries = 'timescaledb'
 timescaledb.license = 'apache'
 timescaledb.telemetry_level = off
+# Its jobs do nothing for us, and one writes an error at each start, for want of the other licence.
+timescaledb.max_background_workers = 0
 shared_buffers = '128MB'
 max_connections = 100
 max_wal_size = '2GB'

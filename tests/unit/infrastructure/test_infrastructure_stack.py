@@ -29,6 +29,18 @@ def test_the_database_has_timescaledb_of_the_apache_edition(database: str) -> No
     assert row == ("apache",)
 
 
+def test_no_worker_of_timescaledb_runs_that_would_write_errors_for_want_of_a_licence(
+    stack: LocalStack,
+) -> None:
+    with psycopg.connect(stack.postgres_url, autocommit=True) as connection:
+        connection.execute("create extension if not exists timescaledb")
+        workers = connection.execute(
+            "select count(*) from pg_stat_activity where backend_type ilike '%timescaledb%'"
+        ).fetchone()
+        most = connection.execute("show timescaledb.max_background_workers").fetchone()
+    assert (workers, most) == ((0,), ("0",))
+
+
 def test_text_in_the_database_compares_by_code_point(database: str) -> None:
     with psycopg.connect(database) as connection:
         row = connection.execute("select 'Z' < 'a', 'z' < 'é'").fetchone()
