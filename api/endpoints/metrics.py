@@ -13,7 +13,7 @@ from api.cached import cached, make_tag, not_modified, read_basis, still_holds
 from api.call import Call
 from api.csv_answer import say_basis
 from api.csv_table import Cell, csv_response, prefers_csv, table
-from api.endpoints.query import measured
+from api.endpoints.query import limits, measured
 from api.presence import while_present
 from api.query.answer import answer
 from api.query.wire import Answer, Meta, Question
@@ -149,8 +149,7 @@ async def _respond(
         if still_holds(call.request, tag):
             return not_modified(tag)
         await db.rollback()
-        timeout_s = call.parts.settings.api_query_timeout_s
-        counting = answer(db, found, question, call.now, timeout_s)
+        counting = answer(db, found, question, call.now, *limits(call))
         try:
             with measured():
                 counted = await while_present(call.request, counting)

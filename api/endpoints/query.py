@@ -30,7 +30,7 @@ async def answer_query(call: Call, body: Question) -> Answer | Response:
 async def _answer(call: Call, body: Question) -> Answer:
     found = await call.site_to_query(body.site_id)
     async with call.connect_to_query() as db:
-        return await answer(db, found, body, call.now, *_limits(call))
+        return await answer(db, found, body, call.now, *limits(call))
 
 
 async def answer_batch(call: Call, body: Batch) -> BatchAnswers:
@@ -43,7 +43,7 @@ async def _answer_batch(call: Call, body: Batch) -> BatchAnswers:
     found = [await _find_site(call, question) for question in body.queries]
     asked = [pair for pair in found if not isinstance(pair, Refusal)]
     async with call.connect_to_query() as db:
-        given = iter(await answer_all(db, asked, call.now, *_limits(call)))
+        given = iter(await answer_all(db, asked, call.now, *limits(call)))
     return BatchAnswers(
         [_outcome(each if isinstance(each, Refusal) else next(given)) for each in found]
     )
@@ -62,7 +62,8 @@ def _outcome(given: Answer | Refusal) -> Outcome:
     return Outcome(given.results, given.meta, given.query)
 
 
-def _limits(call: Call) -> tuple[float, Archive]:
+def limits(call: Call) -> tuple[float, Archive]:
+    """How long a question may take, and the archive that it may be answered from."""
     return call.parts.settings.api_query_timeout_s, call.parts.archive
 
 
