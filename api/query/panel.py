@@ -54,6 +54,7 @@ class Panel(msgspec.Struct, frozen=True):
     saved: Saved
     reading: Reading
     sheets: Sequence[Sheet]
+    now: datetime
 
     def asks(self) -> list[Ask]:
         """All that is to be counted."""
@@ -90,6 +91,9 @@ class Panel(msgspec.Struct, frozen=True):
         scope = Scope(self.found.site_id, snapshot.as_of.commit, query.range)
         if anew := await _read_salted_anew(snapshot.db, scope):
             more["salted_anew"] = anew
+        if (final := await snapshot.finality(self.now)).until is not None:
+            more["final_until"] = final.until
+            more["is_final"] = final.covers(query.range, self.found)
         if self.reading.missing_days:
             more["missing_days"] = self.reading.missing_days
         return Meta(snapshot.as_of.commit, self.reading.sources, **more)
@@ -121,7 +125,7 @@ async def open_panel(snapshot: Snapshot, found: Site, question: Question, now: d
         earlier = earlier_range(query.range, compare, found.zone, now)
         before = msgspec.structs.replace(query, range=earlier)
         sheets.append(await _open_sheet(reading, before, whole=True))
-    return Panel(found, question, query, saved, reading, sheets)
+    return Panel(found, question, query, saved, reading, sheets, now)
 
 
 async def tabulate(reading: Reading, query: Query, whole: bool = False) -> Table:

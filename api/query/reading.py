@@ -7,7 +7,7 @@ one commit. What is asked of the same events is counted in one pass over them.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -17,6 +17,7 @@ from api.query.archive import Archive, Unreadable
 from api.query.archive_files import Current, File
 from api.query.as_of import AsOf, read_as_of, read_touched
 from api.query.filters import AllOf
+from api.query.finality import Finality, read_finality
 from api.query.plan import Part, Source, common, spans_of, split, without
 from api.query.ranges import Days, Range
 from api.query.rollups import (
@@ -49,6 +50,13 @@ class Snapshot:
         self.allowed = allowed
         self.archive = archive
         self._deadline_s = deadline_s
+        self._finality: Finality | None = None
+
+    async def finality(self, now: datetime) -> Finality:
+        """How complete the answers are."""
+        if self._finality is None:
+            self._finality = await read_finality(self.db, self.as_of.commit, now)
+        return self._finality
 
     @property
     def left_s(self) -> float:

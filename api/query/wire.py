@@ -1,5 +1,6 @@
 """What a question and its answer look like on the wire: Plausible's Stats API v2."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -95,12 +96,16 @@ class MetricWarning(msgspec.Struct, frozen=True):
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     """``as_of``: the settled commit that the answer holds for. ``sources``: where it comes from.
+    ``final_until``: all that an edge received before is counted; ``is_final``: nothing in the range
+    can change any more; both only where edges are registered.
     ``salted_anew``: days of which a part came when their salt was gone, so that a visitor of that
     part counts once more. ``exclusions``: names of those in force. ``missing_days``: asked about,
     and nothing is left of them that could be counted."""
 
     as_of: int
     sources: list[str]
+    final_until: datetime | msgspec.UnsetType = msgspec.UNSET
+    is_final: bool | msgspec.UnsetType = msgspec.UNSET
     salted_anew: list[str] | msgspec.UnsetType = msgspec.UNSET
     time_labels: list[str] | msgspec.UnsetType = msgspec.UNSET
     total_rows: int | msgspec.UnsetType = msgspec.UNSET

@@ -216,3 +216,50 @@ def test_an_edge_that_is_heard_is_not_retired(database: str, run: Callable[..., 
     result = run("retire", "berlin")
     assert (result.exit_code, "heard less than a minute ago" in result.output) == (1, True)
     assert rows(database, "select retired_at from edge") == [(None,)]
+
+
+async def test_an_answer_says_how_complete_it_is(database: str) -> None:
+    put_site(database)
+    question = {"site_id": "example.com", "metrics": ["visitors"]}
+
+    async def final(*ends: str) -> tuple[str | None, bool | None]:
+        body = {**question, "date_range": list(ends)}
+        answer = await api.client.post("/api/v2/query", json=body, headers=headers)
+        meta = answer.json()["meta"]
+        return meta.get("final_until"), meta.get("is_final")
+
+    async with api_service(database) as api:
+        headers = await api.key("query")
+        # No edge: whoever sends does so past the ledger, and nobody can tell.
+        assert await final("2024-05-13", "2024-05-13") == (None, None)
+        put_edge(database, "berlin")
+        put_boot(database, "berlin", 1, final_until=NOW - 2 * HOUR)
+        until = text(NOW - 2 * HOUR)
+        # Final at 10:00 on the 15th: an event of the 13th can have come until the end of the 14th.
+        assert await final("2024-05-13", "2024-05-13") == (until, True)
+        assert await final("2024-05-13", "2024-05-14") == (until, False)
+        assert await final("2024-05-13T00:00:00Z", "2024-05-14T09:59:59Z") == (until, True)
+        assert await final("2024-05-13T00:00:00Z", "2024-05-14T10:00:00Z") == (until, False)
+
+
+async def test_an_answer_is_not_final_for_what_it_does_not_hold_yet(database: str) -> None:
+    put_site(database)
+    put_edge(database, "berlin")
+    put_boot(database, "berlin", 1, final_until=NOW)
+    async with api_service(database) as api:
+        headers = await api.key("query")
+        with psycopg.connect(database) as slow, psycopg.connect(database, autocommit=True) as db:
+            slow.execute("select open_commit()")
+            # Stored, and counted as stored, but it came with a commit that has not settled.
+            db.execute("select open_commit()")
+            happened = NOW - 30 * DAY
+            db.execute("update commits set events = 1, first_ts = %s, last_ts = %s", [happened] * 2)
+            day = ["2024-04-16", "2024-04-16"]
+            body = {"site_id": "example.com", "metrics": ["visitors"], "date_range": day}
+            answer = await api.client.post("/api/v2/query", json=body, headers=headers)
+            meta = answer.json()["meta"]
+            assert meta["final_until"] == text(happened - timedelta(minutes=5))
+            assert not meta["is_final"]
+            slow.rollback()
+        answer = await api.client.post("/api/v2/query", json=body, headers=headers)
+        assert answer.json()["meta"]["is_final"]
