@@ -54,11 +54,11 @@ class Arrivals(msgspec.Struct, frozen=True):
 async def read_arrivals(db: AsyncConnection, site: Site, now: datetime) -> Arrivals:
     """As of now."""
     told, decided = await _read_told(db, site), await _read_decided(db, site)
-    received = told.pop("received", 0)
+    received, waiting = told.pop("received", 0), decided.pop("waiting", 0)
     return Arrivals(
         first_event_at=await read_first_event_at(db, site),
         stored=decided["stored"],
-        under_way=max(0, received - decided.total()),
+        under_way=max(waiting, received - decided.total()),
         bots=await _read_bots(db, site),
         refused=_by_reason(told, _REFUSED),
         dropped=_by_reason(told + decided, _DROPPED),

@@ -206,3 +206,28 @@ async def test_only_who_may_administer_changes_edges(database: str, scope: str) 
         for path, body in (("/api/edges", {"edge": "x"}), ("/api/edges/x/retire", {})):
             answer = await api.client.post(path, json=body, headers=key)
             assert error(answer) == (403, "forbidden", None)
+
+
+async def test_what_waits_for_its_day_is_under_way(database: str) -> None:
+    async with api_service(database) as api:
+        await _site(api)
+        count(database, "edge_count", 1, SITE, received=5)
+        count(database, "ledger_count", 1, SITE, stored=3, waiting=2)
+        assert (await _arrivals(api)).json()["under_way"] == 2
+        count(database, "ledger_count", 2, SITE, waiting=4)
+        assert (await _arrivals(api)).json()["under_way"] == 6
+
+
+async def test_the_first_event_is_known_by_its_day_where_its_row_has_left(database: str) -> None:
+    async with api_service(database) as api:
+        await _site(api)
+        with psycopg.connect(database) as db:
+            db.execute(
+                "INSERT INTO site_day (site_id, day, starts_at, ends_at, state)"
+                " SELECT site_id, d, d, d + 1, s FROM site,"
+                " (VALUES ('2024-05-01'::date, 'forgotten'), ('2024-05-02', 'file')) v (d, s)"
+                " WHERE key = %s",
+                (SITE,),
+            )
+        told = (await _arrivals(api)).json()
+    assert told["first_event_at"] == "2024-05-02T00:00:00Z"
