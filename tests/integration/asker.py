@@ -84,7 +84,10 @@ class Asker:
 
     async def answer(self, question: dict[str, Any]) -> Any:
         whole = {"site_id": SITE, "date_range": ["2024-05-14", "2024-05-14"], **question}
-        return await self.api.client.post("/api/v2/query", json=whole, headers=self.headers)
+        return await self.send("/api/v2/query", whole)
+
+    async def send(self, path: str, body: dict[str, Any]) -> Any:
+        return await self.api.client.post(path, json=body, headers=self.headers)
 
 
 @asynccontextmanager

@@ -1,9 +1,7 @@
 """What can be asked, what it means, and what is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,83 +9,15 @@ import psycopg
 import pytest
 from sqlalchemy import func, insert, select
 
-from api.sites import put_site
-from tests.integration.api_service import ApiService, api_service, error
+from tests.integration.api_service import api_service, error
+from tests.integration.asker import NOON, SITE, asker
 from writer.tables import events, salt
 
 pytestmark = pytest.mark.anyio
 
-NOON = datetime(2024, 5, 14, 12, tzinfo=UTC)
-SITE = "example.com"
 ALL_METRICS = [
     "visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration", "events",
 ]  # fmt: skip
-
-
-class Asker:
-    """A site with events, and questions about it."""
-
-    def __init__(self, api: ApiService, site_id: int, headers: dict[str, str]) -> None:
-        self.api = api
-        self._site_id = site_id
-        self._headers = headers
-        self._count = 0
-
-    async def put(self, *rows: dict[str, Any]) -> int:
-        """Rows in one commit; returns its number. ``at`` is minutes after noon."""
-        async with self.api.transaction() as db:
-            commit = int(await db.scalar(select(func.open_commit())) or 0)
-            await db.execute(insert(events), [self._row(row, commit) for row in rows])
-        return commit
-
-    def _row(self, given: dict[str, Any], commit: int) -> dict[str, Any]:
-        self._count += 1
-        plain = dict(given)
-        ts = NOON + timedelta(minutes=plain.pop("at", 0))
-        defaults = {
-            "site_id": self._site_id,
-            "ts": ts,
-            "event_id": UUID(int=self._count),
-            "commit_in": commit,
-            "commit_out": None,
-            "day": ts.date(),
-            "hour": ts.hour,
-            "received_at": ts,
-            "visitor": 1,
-            "name": "pageview",
-            "interactive": plain.get("name") not in ("engagement", "scroll"),
-            "bot": None,
-            "page": "/",
-            "source": "",
-            "country": "",
-        }
-        return {**defaults, **plain}
-
-    async def ask(self, metrics: list[str], **more: Any) -> list[list[Any]]:
-        """``[*dimensions, *metrics]`` of each row."""
-        answer = await self.post({"metrics": metrics, **more})
-        return [[*row["dimensions"], *row["metrics"]] for row in answer["results"]]
-
-    async def post(self, question: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.answer(question)
-        assert answer.status_code == 200, answer.text
-        given: dict[str, Any] = answer.json()
-        return given
-
-    async def answer(self, question: dict[str, Any]) -> Any:
-        whole = {"site_id": SITE, "date_range": ["2024-05-14", "2024-05-14"], **question}
-        return await self.send("/api/v2/query", whole)
-
-    async def send(self, path: str, body: dict[str, Any]) -> Any:
-        return await self.api.client.post(path, json=body, headers=self._headers)
-
-
-@asynccontextmanager
-async def asker(database: str, zone: str = "UTC", **changes: Any) -> AsyncIterator[Asker]:
-    async with api_service(database, **changes) as api:
-        async with api.transaction() as db:
-            found = await put_site(db, SITE, {"time_zone": zone}, api.parts.now())
-        yield Asker(api, found.site_id, await api.key("query"))
 
 
 async def test_a_gap_of_exactly_half_an_hour_does_not_end_a_visit(database: str) -> None:

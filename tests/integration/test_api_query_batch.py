@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.event import listen, remove
 
 from tests.integration.api_service import error
-from tests.integration.test_api_query import SITE, Asker, asker
+from tests.integration.asker import SITE, Asker, asker
 
 pytestmark = pytest.mark.anyio
 

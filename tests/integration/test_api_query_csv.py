@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.integration.test_api_query import SITE, asker
+from tests.integration.asker import SITE, asker
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ QUESTION: dict[str, Any] = {
 async def test_it_is_a_table_with_a_column_a_dimension_and_a_metric(database: str) -> None:
     async with asker(database) as site:
         await site.put({"source": "=1+1"}, {"source": "=1+1", "at": 1}, {"visitor": 2})
-        headers = {**site._headers, "accept": "text/csv"}
+        headers = {**site.headers, "accept": "text/csv"}
         answer = await site.api.client.post("/api/v2/query", json=QUESTION, headers=headers)
         refused = await site.api.client.post(
             "/api/v2/query", json={**QUESTION, "metrics": ["magic"]}, headers=headers
@@ -45,6 +45,6 @@ async def test_days_of_which_nothing_is_left_are_named_in_a_header(database: str
                 )
             )
         question = {**QUESTION, "date_range": ["2024-05-13", "2024-05-14"]}
-        headers = {**site._headers, "accept": "text/csv"}
+        headers = {**site.headers, "accept": "text/csv"}
         answer = await site.api.client.post("/api/v2/query", json=question, headers=headers)
     assert answer.headers["x-millrace-missing-days"] == "2024-05-13"

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.integration.api_service import ApiService, api_service
-from tests.integration.test_api_query import NOON, SITE, Asker
+from tests.integration.asker import NOON, SITE, Asker
 from writer.rollups.step import step
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +101,7 @@ async def test_rollups_that_know_nothing_of_it_answer_no_question_meanwhile(
 async def test_it_holds_for_one_number_with_curl_too_and_at_once(site: Site) -> None:
     day = NOON.date().isoformat()
     path = f"/v1/metrics/pageviews?site_id={SITE}&from={day}&to={day}"
-    headers = site.asker._headers
+    headers = site.asker.headers
 
     async def pageviews(tag: str = "") -> tuple[int, str]:
         more = {"if-none-match": tag} if tag else {}
@@ -118,7 +118,7 @@ async def test_it_holds_for_one_number_with_curl_too_and_at_once(site: Site) -> 
 
 
 async def test_another_site_is_not_touched(site: Site) -> None:
-    headers = site.asker._headers
+    headers = site.asker.headers
     body = {"key": "other.example"}
     await site.api.client.post("/api/sites", json=body, headers=headers)
     path = "/api/sites/other.example/exclusions"
@@ -136,7 +136,7 @@ async def test_what_it_takes_out_is_told_by_name_and_day(site: Site) -> None:
         "date_range": ["2024-05-14", "2024-05-15"],
         "dimensions": ["kind", "reason", "time:day"],
     }
-    path, headers = "/api/v2/query/not-counted", site.asker._headers
+    path, headers = "/api/v2/query/not-counted", site.asker.headers
     answer = await site.api.client.post(path, json=asked, headers=headers)
     assert [[*row["dimensions"], *row["metrics"]] for row in answer.json()["results"]] == [
         ["exclusion", "Austria", "2024-05-14", 2],
