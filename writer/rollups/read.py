@@ -19,6 +19,9 @@ _STOOD = SQL("(e.commit_in <= {at} AND (e.commit_out IS NULL OR e.commit_out > {
 _PROPS = SQL("""CASE WHEN declared.keys IS NOT NULL THEN (
   SELECT jsonb_agg(jsonb_build_array(key, coalesce(nullif(e.props ->> key, ''), {none})))
   FROM unnest(declared.keys) AS key) END""").format(none=Literal(NO_VALUE))
+_DECLARED = SQL("""(VALUES {}) AS declared (site_id, day, keys)
+  ON declared.site_id = e.site_id AND declared.day = e.day""")
+_NOTHING_DECLARED = SQL("(SELECT NULL::text[] AS keys) AS declared ON true").format()
 _TS = SQL("e.ts AT TIME ZONE 'UTC'")
 
 _OF_VISITORS = SQL("""
@@ -31,17 +34,23 @@ WITH changed AS (
 ), touched AS MATERIALIZED (
   SELECT DISTINCT site_id, day, visitor FROM changed WHERE visitor IS NOT NULL
 )
-SELECT {columns} FROM touched t JOIN events e USING (site_id, day, visitor)
-LEFT JOIN {props} USING (site_id, day)
-WHERE e.ts >= {since} AND e.ts < {until} AND e.bot IS NULL AND ({was} OR {now})
+-- Visitor by visitor through their index, whatever is known of rows just stored: OFFSET keeps
+-- this the outer side. Two plain bounds on ts would pass for as selective as a visitor, in a table
+-- that was never analyzed, and each visitor be looked for in the whole day.
+SELECT {columns} FROM touched t CROSS JOIN LATERAL (
+  SELECT * FROM events e
+  WHERE e.site_id = t.site_id AND e.visitor = t.visitor AND e.day = t.day
+    AND e.ts >= {since} AND (e.ts < {until}) IS NOT FALSE AND e.bot IS NULL AND ({was} OR {now})
+  OFFSET 0
+) e LEFT JOIN {props}
 """)
 _OF_STRANGERS = SQL("""
-SELECT {columns} FROM events e LEFT JOIN {props} USING (site_id, day)
+SELECT {columns} FROM events e LEFT JOIN {props}
 WHERE (commit_in > {after} AND commit_in <= {upto} OR commit_out > {after} AND commit_out <= {upto})
   AND {bounds} AND visitor IS NULL AND bot IS NULL AND {was} <> {now}
 """)
 _OF_DAY = SQL("""
-SELECT {columns} FROM events e LEFT JOIN {props} USING (site_id, day)
+SELECT {columns} FROM events e LEFT JOIN {props}
 WHERE e.site_id = {site_id} AND e.day = {day} AND e.ts >= {since} AND e.ts < {until}
   AND e.bot IS NULL AND {now} AND abs(coalesce(e.visitor, 0) % {parts}) = {part}
 """)
@@ -104,15 +113,14 @@ def _copy(connection: Connection[Any], query: Composed, target: IO[bytes]) -> No
 
 
 def _declared(props: Sequence[Props]) -> Composed:
-    """A relation of the keys of each day that has some."""
+    """What to join ``e`` with for the keys of its day, where there are some."""
     some = [each for each in props if each.keys]
     if not some:
-        empty = SQL("(SELECT 0 AS site_id, NULL::date AS day, NULL::text[] AS keys) AS declared")
-        return Composed([empty])
+        return _NOTHING_DECLARED
     rows = [
         SQL("({}, {}, {}::text[])").format(*map(Literal, (*each.of, each.keys))) for each in some
     ]
-    return SQL("(VALUES {}) AS declared (site_id, day, keys)").format(SQL(", ").join(rows))
+    return _DECLARED.format(SQL(", ").join(rows))
 
 
 def _stood(at: int) -> Composed:

@@ -100,8 +100,11 @@ class Stage:
         return {}
 
     def close(self) -> None:
-        """Give thread and connection back."""
+        """Give engine, thread and connection back."""
         self._session.close()
+        if self._sums is not None:
+            self._sums.close()
+            self._sums = None
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
