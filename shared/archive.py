@@ -2,7 +2,8 @@
 whoever likes; infrastructure/docs/archive.md tells strangers the same.
 
 A visitor's rows stand together, in the order of (ts, event id); visitors by the country, browser
-and time of their first row, which keeps alike beside alike. Robots are in it too, without a visit.
+and other texts of their first row and by its time, which keeps alike beside alike. Robots are in it
+too, without a visit.
 """
 
 from collections.abc import Mapping

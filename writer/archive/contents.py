@@ -10,8 +10,10 @@ from writer.archive.engine import Engine, quoted
 
 MAX_GAP_US = 30 * 60 * 1_000_000
 
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE {}"
-_GROUP = 245_760
+_PARQUET = (
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 9, PARQUET_VERSION v2, ROW_GROUP_SIZE {}"
+)
+_GROUP = 491_520
 _VECTOR = 2_048
 
 # In the order of (ts, event id), each visitor by itself. A row's number is its place in the table:
@@ -50,9 +52,14 @@ SELECT m.visitor, m.visit_no, min(m.n) AS n,
 FROM numbered m JOIN in_order o ON o.rowid = m.n
 WHERE m.counts GROUP BY m.visitor, m.visit_no
 """
-_VISITORS = """
+_ALIKE = (
+    "country", "browser", "browser_version", "os", "os_version", "device", "region", "city",
+    "language", "screen", "ts_us",
+)  # fmt: skip
+"""Of a visitor's first row: what visitors are ordered by. First what is filtered by most."""
+_VISITORS = f"""
 CREATE OR REPLACE TABLE visitors AS
-SELECT v.visitor, o.country, o.browser, o.ts_us
+SELECT v.visitor, {", ".join(f"o.{name}" for name in _ALIKE)}
 FROM (SELECT visitor, min(rowid) AS n FROM in_order WHERE visitor IS NOT NULL GROUP BY visitor) v
 JOIN in_order o ON o.rowid = v.n
 """
@@ -91,8 +98,7 @@ LEFT JOIN visits v ON v.n = o.rowid
 LEFT JOIN in_order entry ON entry.rowid = v.entry_n
 LEFT JOIN in_order exit ON exit.rowid = v.exit_n
 LEFT JOIN visitors w ON w.visitor = o.visitor
-ORDER BY coalesce(w.country, o.country), coalesce(w.browser, o.browser),
-  coalesce(w.ts_us, o.ts_us), o.visitor, o.rowid
+ORDER BY {", ".join(f"coalesce(w.{name}, o.{name})" for name in _ALIKE)}, o.visitor, o.rowid
 """
 _STEADY = f"""
 SELECT {", ".join(f'coalesce(bool_and(o."{name}" = f."{name}"), true)' for name in OF_FIRST_EVENT)}
