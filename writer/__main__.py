@@ -63,6 +63,9 @@ def main() -> int:
     except Exception:
         log.exception("writer %s has died", settings.writer_name)
         return 1
+    finally:
+        # DuckDB's binding looks at the end for what is left of it, and what is frozen looks so.
+        gc.unfreeze()
     return 0
 
 
