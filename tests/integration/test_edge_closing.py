@@ -1,7 +1,6 @@
 """The drain closes the boots of dead workers, whatever stands beside them."""
 
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,10 @@ from redis.asyncio import Redis
 from edge.boot_file import BootFile
 from edge.closing import DeadBoots
 from shared.heartbeat import BootBeat, redis_key
-from shared.redis_connection import connect
 
 pytestmark = pytest.mark.anyio
 _KEY = redis_key("test")
 _HUGE = msgspec.msgpack.encode(BootBeat(at=1, low=2**64 - 1, low_time=1, last_acked=3))
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
 
 
 def die(folder: Path, boot: int) -> Path:

@@ -1,6 +1,6 @@
 """`millrace quarantine` on the core: what is held, why, and what to do with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -12,14 +12,6 @@ from tests.writer_world import SEAL_KEY, SIGNING_KEY, FakeEdge, Pipe, envelope, 
 
 Run = Callable[..., Result]
 NEW = "new.example"
-
-
-@pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
 
 
 @pytest.fixture

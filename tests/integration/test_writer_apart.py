@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from shared.redis_connection import connect
 from tests.poisoned import make_poisoned
+from tests.writer_streams import send
 from tests.writer_world import (
     SEAL_KEY,
     FakeEdge,
@@ -34,14 +35,6 @@ pytestmark = pytest.mark.anyio
 
 def suspect(entry: Entry) -> Entry:
     return entry._replace(deliveries=MAX_DELIVERIES + 1)
-
-
-@pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -99,11 +92,6 @@ async def test_entries_know_how_often_they_were_handed_out(primary: str) -> None
     times.append(other.waiting.popleft().deliveries)
     await redis.aclose()
     assert times == [1, 2, 3, 4, 5]
-
-
-async def send(redis: Redis, *entries: Entry) -> None:
-    for entry in entries:
-        await redis.xadd(stream_key(entry.edge), dict(entry.fields))  # type: ignore[arg-type]
 
 
 async def test_a_writer_that_dies_of_an_event_gets_past_it_and_stores_the_rest(

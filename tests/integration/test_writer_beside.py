@@ -11,7 +11,6 @@ from redis.asyncio import Redis
 
 from shared.heartbeat import BootBeat, DrainBeat, redis_key
 from shared.keys import new_api_key, public_seal_key, read_signing_key
-from shared.redis_connection import connect
 from shared.snapshot import REDIS_KEY, Snapshot, verify
 from tests.writer_world import (
     NOON,
@@ -30,13 +29,6 @@ from writer.session import Session
 from writer.zones import moment
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from contextlib import AsyncExitStack
 
 import anyio
 import pytest
+from redis.asyncio import Redis
 
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.redis_server import RedisServer
 from shared.redis_connection import connect
+from tests.writer_streams import send, until, until_emptied
 from tests.writer_world import (
     FakeEdge,
     client_id,
@@ -27,29 +29,6 @@ from writer.stream import GROUP, Stream, stream_key
 pytestmark = pytest.mark.anyio
 
 
-async def send(primary: str, *entries: Entry) -> None:
-    redis = connect(primary, 5)
-    for entry in entries:
-        await redis.xadd(stream_key(entry.edge), dict(entry.fields))  # type: ignore[arg-type]
-    await redis.aclose()
-
-
-async def until(ready: Callable[[], bool], what: str) -> None:
-    """Look again and again: the writer answers nobody, its effects are what there is to see."""
-    with anyio.fail_after(20):
-        while not ready():  # noqa: ASYNC110
-            await anyio.sleep(0.02)
-    assert ready(), what
-
-
-async def until_emptied(primary: str, edge: str = "e1") -> None:
-    redis = connect(primary, 5)
-    with anyio.fail_after(20):
-        while await redis.xlen(stream_key(edge)):  # noqa: ASYNC110
-            await anyio.sleep(0.02)
-    await redis.aclose()
-
-
 @pytest.fixture
 def world(database: str) -> str:
     put_site(database)
@@ -64,48 +43,48 @@ async def writer(world: str, primary: str) -> AsyncIterator[Writer]:
 
 
 async def test_entries_are_stored_then_acknowledged_and_deleted(
-    world: str, primary: str, writer: Writer
+    world: str, primary: str, writer: Writer, redis: Redis
 ) -> None:
     edge = FakeEdge()
-    await send(primary, *(edge.entry([envelope(id=client_id(n))]) for n in range(20)))
-    await until_emptied(primary)
+    await send(redis, *(edge.entry([envelope(id=client_id(n))]) for n in range(20)))
+    await until_emptied(redis)
     assert len(standing(world)) == 20
-    redis = connect(primary, 5)
     assert (await redis.xpending(stream_key("e1"), GROUP))["pending"] == 0
-    await redis.aclose()
     assert writer.readiness()["ready"]
 
 
-async def test_what_was_sent_before_the_group_existed_is_read(world: str, primary: str) -> None:
-    await send(primary, FakeEdge().entry([envelope()]))
+async def test_what_was_sent_before_the_group_existed_is_read(
+    world: str, primary: str, redis: Redis
+) -> None:
+    await send(redis, FakeEdge().entry([envelope()]))
     async with running_writer(writer_settings(world, primary)):
-        await until_emptied(primary)
+        await until_emptied(redis)
     assert len(standing(world)) == 1
 
 
-async def test_each_commit_is_announced(world: str, primary: str, writer: Writer) -> None:
-    redis = connect(primary, 5)
+async def test_each_commit_is_announced(
+    world: str, primary: str, writer: Writer, redis: Redis
+) -> None:
     async with redis.pubsub() as channel:
         await channel.subscribe("commits")
         await channel.get_message(timeout=5)
-        await send(primary, FakeEdge().entry([envelope()]))
+        await send(redis, FakeEdge().entry([envelope()]))
         message = await channel.get_message(timeout=10)
-    await redis.aclose()
     assert message is not None
     assert rows(world, "select commit_no from commits") == [(int(message["data"]),)]
 
 
 async def test_an_edge_that_is_registered_later_is_read_too(
-    world: str, primary: str, writer: Writer
+    world: str, primary: str, writer: Writer, redis: Redis
 ) -> None:
-    await send(primary, FakeEdge("e2").entry([envelope()]))
+    await send(redis, FakeEdge("e2").entry([envelope()]))
     put_edge(world, "e2")
-    await until_emptied(primary, "e2")
+    await until_emptied(redis, "e2")
     assert len(standing(world)) == 1
 
 
 async def test_a_writer_that_dies_between_commit_and_acknowledgement_adds_nothing_twice(
-    world: str, primary: str
+    world: str, primary: str, redis: Redis
 ) -> None:
     class Died(Exception):
         pass
@@ -114,7 +93,7 @@ async def test_a_writer_that_dies_between_commit_and_acknowledgement_adds_nothin
         raise Died
 
     edge = FakeEdge()
-    await send(primary, edge.entry([envelope(), envelope()]), edge.entry([envelope()]))
+    await send(redis, edge.entry([envelope(), envelope()]), edge.entry([envelope()]))
     settings = writer_settings(world, primary)
     dying = Writer(settings, after_commit=die)
     with pytest.raises(ExceptionGroup):
@@ -122,19 +101,19 @@ async def test_a_writer_that_dies_between_commit_and_acknowledgement_adds_nothin
     await dying.close()
     assert len(standing(world)) == 3
     async with running_writer(settings):
-        await until_emptied(primary)
+        await until_emptied(redis)
     assert len(standing(world)) == 3
 
 
-async def test_entries_of_a_dead_writer_are_claimed_by_another(world: str, primary: str) -> None:
+async def test_entries_of_a_dead_writer_are_claimed_by_another(
+    world: str, primary: str, redis: Redis
+) -> None:
     edge = FakeEdge()
-    await send(primary, edge.entry([envelope()]), edge.entry([envelope()]))
-    redis = connect(primary, 5)
+    await send(redis, edge.entry([envelope()]), edge.entry([envelope()]))
     await redis.xgroup_create(stream_key("e1"), GROUP, id="0")
     await redis.xreadgroup(GROUP, "dead", {stream_key("e1"): ">"}, 10)
-    await redis.aclose()
     async with running_writer(writer_settings(world, primary, writer_claim_after_s=0.3)):
-        await until_emptied(primary)
+        await until_emptied(redis)
     assert len(standing(world)) == 2
 
 
@@ -145,7 +124,7 @@ async def test_a_writer_that_has_ended_is_not_ready(world: str, primary: str) ->
 
 
 async def test_a_reader_that_broke_begins_again(
-    world: str, primary: str, monkeypatch: pytest.MonkeyPatch
+    world: str, primary: str, monkeypatch: pytest.MonkeyPatch, redis: Redis
 ) -> None:
     read, faults = Stream.read, [ValueError()]
 
@@ -155,13 +134,15 @@ async def test_a_reader_that_broke_begins_again(
         await read(self, block_ms)
 
     monkeypatch.setattr(Stream, "read", break_once)
-    await send(primary, FakeEdge().entry([envelope()]))
+    await send(redis, FakeEdge().entry([envelope()]))
     async with running_writer(writer_settings(world, primary)):
-        await until_emptied(primary)
+        await until_emptied(redis)
     assert len(standing(world)) == 1
 
 
-async def test_two_writers_side_by_side_store_each_event_once(world: str, primary: str) -> None:
+async def test_two_writers_side_by_side_store_each_event_once(
+    world: str, primary: str, redis: Redis
+) -> None:
     edges = [FakeEdge() for _ in range(4)]
     entries = [
         edge.entry([envelope(id=client_id(100 * n + k), ip="") for k in range(10)])
@@ -172,22 +153,22 @@ async def test_two_writers_side_by_side_store_each_event_once(world: str, primar
         for _ in range(2):
             settings = writer_settings(world, primary, writer_read_batches=5)
             await writers.enter_async_context(running_writer(settings))
-        await send(primary, *entries, *entries[::3])
-        await until_emptied(primary)
+        await send(redis, *entries, *entries[::3])
+        await until_emptied(redis)
     found = rows(world, "select client_id, count(*) from client_id group by 1 having count(*) <> 1")
     assert found == []
     assert len(standing(world)) == 150
 
 
 async def test_a_damaged_batch_is_set_aside_whole_and_not_in_the_ledger(
-    world: str, primary: str, writer: Writer
+    world: str, primary: str, writer: Writer, redis: Redis
 ) -> None:
     edge = FakeEdge()
     sound, broken = edge.entry([envelope()]), edge.entry([envelope()])
     bent = Entry("e1", b"", {**broken.fields, b"body": broken.fields[b"body"][:-1] + b"?"})
     lying = Entry("e1", b"", {**edge.entry([envelope()]).fields, b"n": b"7"})
-    await send(primary, bent, sound, lying, bent, Entry("e1", b"", {b"junk": b"1"}))
-    await until_emptied(primary)
+    await send(redis, bent, sound, lying, bent, Entry("e1", b"", {b"junk": b"1"}))
+    await until_emptied(redis)
     found = rows(world, "select edge, reason, index from quarantine order by reason")
     assert found == [
         ("e1", "header_mismatch", None),
@@ -199,7 +180,7 @@ async def test_a_damaged_batch_is_set_aside_whole_and_not_in_the_ledger(
 
 
 async def test_the_database_may_be_away_for_a_while(
-    postgres_server: PostgresServer, primary: str
+    postgres_server: PostgresServer, primary: str, redis: Redis
 ) -> None:
     url = postgres_server.url
     await anyio.to_thread.run_sync(upgrade, url)
@@ -207,23 +188,23 @@ async def test_the_database_may_be_away_for_a_while(
     put_edge(url)
     edge = FakeEdge()
     async with running_writer(writer_settings(url, primary)) as writer:
-        await send(primary, edge.entry([envelope()]))
-        await until_emptied(primary)
+        await send(redis, edge.entry([envelope()]))
+        await until_emptied(redis)
         await anyio.to_thread.run_sync(postgres_server.stop)
-        await send(primary, *(edge.entry([envelope()]) for _ in range(30)))
+        await send(redis, *(edge.entry([envelope()]) for _ in range(30)))
         await until(lambda: not writer.readiness()["database"], "it says so")
         await anyio.to_thread.run_sync(postgres_server.start)
-        await until_emptied(primary)
+        await until_emptied(redis)
         await until(lambda: bool(writer.readiness()["ready"]), "it says that it is back")
     assert len(standing(url)) == 31
 
 
-async def test_a_read_only_database_is_waited_for(world: str, primary: str) -> None:
+async def test_a_read_only_database_is_waited_for(world: str, primary: str, redis: Redis) -> None:
     name = world.rpartition("/")[2]
     rows_of = f'alter database "{name}" set default_transaction_read_only = '
     _do(world, rows_of + "on")
     async with running_writer(writer_settings(world, primary)) as writer:
-        await send(primary, FakeEdge().entry([envelope()]))
+        await send(redis, FakeEdge().entry([envelope()]))
         await until(lambda: not writer.readiness()["database"], "it says so")
         await anyio.sleep(0.1)
         assert standing(world) == []
@@ -233,7 +214,7 @@ async def test_a_read_only_database_is_waited_for(world: str, primary: str) -> N
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()",
         )
-        await until_emptied(primary)
+        await until_emptied(redis)
     assert len(standing(world)) == 1
 
 
@@ -243,13 +224,15 @@ async def test_the_primary_may_be_away_for_a_while(
     server = redis_server()
     edge = FakeEdge()
     async with running_writer(writer_settings(world, server.url)) as writer:
-        await send(server.url, edge.entry([envelope()]))
-        await until_emptied(server.url)
+        async with connect(server.url, 5) as redis:
+            await send(redis, edge.entry([envelope()]))
+            await until_emptied(redis)
         await anyio.to_thread.run_sync(server.kill)
         await until(lambda: not writer.readiness()["primary"], "it says so")
         await anyio.to_thread.run_sync(server.start)
-        await send(server.url, edge.entry([envelope()]))
-        await until_emptied(server.url)
+        async with connect(server.url, 5) as redis:
+            await send(redis, edge.entry([envelope()]))
+            await until_emptied(redis)
     assert len(standing(world)) == 2
 
 

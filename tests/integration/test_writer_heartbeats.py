@@ -1,41 +1,22 @@
 """Heartbeats are copied when they change, in one transaction, and those of the past go away."""
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
-import anyio
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from shared.heartbeat import BootBeat, redis_key
 from shared.metrics import LEDGER_EDGE_HEARD
-from shared.redis_connection import connect
-from tests.writer_world import NOON, put_edge, rows
+from tests.writer_world import NOON, rows
 from writer.database import Unavailable
 from writer.ledger import Ledger
 from writer.ledger_beats import KEPT_BEATS, KEPT_US
-from writer.session import Session
 from writer.zones import moment
 
 pytestmark = pytest.mark.anyio
 _KEY = redis_key("e1")
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def ledger(database: str, redis: Redis) -> AsyncIterator[Ledger]:
-    session = Session(database, "test")
-    put_edge(database)
-    yield Ledger(session, redis)
-    await anyio.to_thread.run_sync(session.close)
 
 
 def over(low: int = 1, **more: Any) -> bytes:

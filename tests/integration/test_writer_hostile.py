@@ -5,16 +5,16 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
-import anyio
 import msgspec
 import pytest
 import zstandard
 from nacl.public import SealedBox
+from redis.asyncio import Redis
 
 from shared.batch import VERSION, Header, Sealed
 from shared.envelope import Envelope
 from shared.keys import public_seal_key, read_public_key
-from shared.redis_connection import connect
+from tests.writer_streams import until_emptied
 from tests.writer_world import (
     NOON,
     SEAL_KEY,
@@ -95,46 +95,38 @@ HOSTILE = {
 
 
 @pytest.fixture
-async def world(database: str, primary: str) -> AsyncIterator[tuple[str, str, Writer]]:
+async def world(
+    database: str, primary: str, redis: Redis
+) -> AsyncIterator[tuple[str, Redis, Writer]]:
     put_site(database)
     put_edge(database, "e1")
     put_edge(database, "e2")
     async with running_writer(writer_settings(database, primary)) as writer:
-        yield database, primary, writer
+        yield database, redis, writer
 
 
-async def send_together(primary: str, *entries: Entry) -> None:
+async def send_together(redis: Redis, *entries: Entry) -> None:
     """In one step, so that they are read at once."""
-    redis = connect(primary, 5)
     async with redis.pipeline(transaction=True) as pipe:
         for entry in entries:
             pipe.xadd(stream_key(entry.edge), dict(entry.fields))  # type: ignore[arg-type]
         await pipe.execute()
-    await redis.aclose()
-
-
-async def until_emptied(primary: str) -> None:
-    redis = connect(primary, 5)
-    with anyio.fail_after(30):
-        while await redis.xlen(stream_key("e1")) or await redis.xlen(stream_key("e2")):  # noqa: ASYNC110
-            await anyio.sleep(0.02)
-    await redis.aclose()
 
 
 @pytest.mark.parametrize("what", HOSTILE)
 async def test_a_hostile_entry_is_set_aside_whole_and_its_neighbours_are_stored(
-    what: str, world: tuple[str, str, Writer]
+    what: str, world: tuple[str, Redis, Writer]
 ) -> None:
-    database, primary, writer = world
+    database, redis, writer = world
     here, there = FakeEdge("e1"), FakeEdge("e2")
     await send_together(
-        primary,
+        redis,
         here.entry([envelope(title="before", id=client_id(1))]),
         HOSTILE[what],
         here.entry([envelope(title="after", id=client_id(2))]),
         there.entry([envelope(title="elsewhere", id=client_id(3))]),
     )
-    await until_emptied(primary)
+    await until_emptied(redis, "e1", "e2")
     assert sorted(standing(database, "title")) == [("after",), ("before",), ("elsewhere",)]
     assert rows(database, "select edge, index from quarantine") == [("e1", None)]
     assert rows(database, "select count(*) from batch") == [(3,)]
@@ -142,13 +134,13 @@ async def test_a_hostile_entry_is_set_aside_whole_and_its_neighbours_are_stored(
 
 
 async def test_the_writer_goes_on_after_all_of_them_at_once(
-    world: tuple[str, str, Writer],
+    world: tuple[str, Redis, Writer],
 ) -> None:
-    database, primary, _ = world
+    database, redis, _ = world
     there = FakeEdge("e2")
-    await send_together(primary, *HOSTILE.values(), there.entry([envelope()]))
-    await until_emptied(primary)
-    await send_together(primary, there.entry([envelope(received_at=NOON + 1)]))
-    await until_emptied(primary)
+    await send_together(redis, *HOSTILE.values(), there.entry([envelope()]))
+    await until_emptied(redis, "e1", "e2")
+    await send_together(redis, there.entry([envelope(received_at=NOON + 1)]))
+    await until_emptied(redis, "e1", "e2")
     assert len(standing(database)) == 2
     assert rows(database, "select count(*) from quarantine") == [(len(HOSTILE),)]

@@ -1,6 +1,5 @@
 """A fault of one entry stays with it: in preparing, and in storing, whatever its kind."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -15,14 +14,6 @@ from writer.draft import Draft
 from writer.prepare import Preparer
 
 HELD = "select seq, index, reason, detail from quarantine order by quarantine_id"
-
-
-@pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
 
 
 def do(database: str, statement: str) -> None:

@@ -50,14 +50,6 @@ def redis(primary: str) -> Iterator[Redis]:
         yield client
 
 
-@pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
-
-
 def store_one(pipe: Pipe, **fields: Any) -> None:
     pipe.put(FakeEdge().entry([envelope(**fields)]))
 

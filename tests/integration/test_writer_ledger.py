@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -13,39 +13,14 @@ from redis.asyncio import Redis
 
 from shared.heartbeat import BootBeat, redis_key
 from shared.metrics import LEDGER_LOST_BATCHES
-from shared.redis_connection import connect
-from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_edge, put_site, rows
+from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_site, rows
 from writer.ledger import Ledger
 from writer.ledger_fold import fold_batches
 from writer.prepare import Entry
-from writer.session import Session
 from writer.stream import stream_key
 from writer.zones import moment
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def ledger(database: str, redis: Redis) -> AsyncIterator[Ledger]:
-    session = Session(database, "test")
-    put_edge(database)
-    yield Ledger(session, redis)
-    await anyio.to_thread.run_sync(session.close)
-
-
-@pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from infrastructure.local.postgres_server import PostgresServer
 from shared.redis_connection import connect
+from tests.writer_streams import until_emptied
 from tests.writer_world import FakeEdge, envelope, put_edge, put_site, rows, writer_settings
 from writer import database as db
 from writer.app import Writer, running_writer
@@ -55,12 +56,6 @@ async def send(redis: Redis, edge: FakeEdge) -> None:
 async def until_says(writer: Writer, key: str, value: object) -> None:
     with anyio.fail_after(LOADED_S):
         while writer.readiness().get(key) != value:  # noqa: ASYNC110
-            await anyio.sleep(0.02)
-
-
-async def until_emptied(redis: Redis) -> None:
-    with anyio.fail_after(LOADED_S):
-        while await redis.xlen(STREAM):  # noqa: ASYNC110
             await anyio.sleep(0.02)
 
 

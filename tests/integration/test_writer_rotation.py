@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from infrastructure.secret_file import put_secret
 from shared.keys import new_seal_key, public_seal_key, read_signing_key
-from shared.redis_connection import connect
 from shared.snapshot import REDIS_KEY, Snapshot, verify
+from tests.writer_streams import LOADED_S, until_emptied
 from tests.writer_world import (
     SEAL_KEY,
     SIGNING_KEY,
@@ -29,21 +29,12 @@ from writer.stream import stream_key
 
 pytestmark = pytest.mark.anyio
 
-LOADED_S = 90
-
 
 @pytest.fixture
 def keys_file(tmp_path: Path) -> Path:
     file = tmp_path / "keys"
     put_secret(file, SEAL_KEY)
     return file
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -61,12 +52,6 @@ async def writer(database: str, primary: str, keys_file: Path) -> AsyncIterator[
 async def send(redis: Redis, seal_key: str) -> None:
     fields: Any = dict(FakeEdge(seal_key=seal_key).entry([envelope()]).fields)
     await redis.xadd(stream_key("e1"), fields)
-
-
-async def until_emptied(redis: Redis) -> None:
-    with anyio.fail_after(LOADED_S):
-        while await redis.xlen(stream_key("e1")):  # noqa: ASYNC110
-            await anyio.sleep(0.02)
 
 
 async def until_edges_seal_to(redis: Redis, key: str) -> Snapshot:

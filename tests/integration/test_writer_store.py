@@ -1,10 +1,7 @@
 """What goes into the store comes out once, whatever is repeated, reordered or broken."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from shared import receipt
 from tests.writer_world import (
@@ -20,14 +17,6 @@ from tests.writer_world import (
 )
 
 KEY = "mr_" + "k" * 43
-
-
-@pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
 
 
 def test_an_event_becomes_a_row_with_its_receipt_as_id(database: str, pipe: Pipe) -> None:

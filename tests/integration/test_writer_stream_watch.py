@@ -1,6 +1,6 @@
 """A stream that is not whole is named, on a real Redis with a real writer beside it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -18,13 +18,6 @@ from writer.stream_watch import StreamWatch
 pytestmark = pytest.mark.anyio
 STREAM = stream_key("e1")
 LOADED_S = 60
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
 
 
 async def add(redis: Redis, count: int) -> None:

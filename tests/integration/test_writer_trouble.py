@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from shared.redis_connection import connect
 from tests.integration.test_writer_process import settings, started, wait_until_ready
+from tests.writer_streams import LOADED_S, send, until, until_emptied
 from tests.writer_world import (
     FakeEdge,
     client_id,
@@ -28,14 +29,11 @@ from tests.writer_world import (
 )
 from writer.app import Writer, running_writer
 from writer.migrate import upgrade
-from writer.prepare import Entry
 from writer.stream import GROUP, Stream, stream_key
 
 pytestmark = pytest.mark.anyio
 
 STREAM = stream_key("e1")
-LOADED_S = 90
-"""Time for what takes one or two seconds on an idle machine."""
 
 
 @pytest.fixture
@@ -52,32 +50,6 @@ async def own_world(postgres_server: PostgresServer) -> str:
     put_site(url)
     put_edge(url)
     return url
-
-
-@pytest.fixture
-async def redis(primary: str) -> AsyncIterator[Redis]:
-    client = connect(primary, 5)
-    yield client
-    await client.aclose()
-
-
-async def until(ready: Callable[[], bool], what: str) -> None:
-    with anyio.fail_after(LOADED_S):
-        while not ready():  # noqa: ASYNC110
-            await anyio.sleep(0.02)
-    assert ready(), what
-
-
-async def until_emptied(redis: Redis) -> None:
-    with anyio.fail_after(LOADED_S):
-        while await redis.xlen(STREAM):  # noqa: ASYNC110
-            await anyio.sleep(0.02)
-
-
-async def send(redis: Redis, *entries: Entry) -> None:
-    for entry in entries:
-        fields: Any = dict(entry.fields)
-        await redis.xadd(STREAM, fields)
 
 
 async def send_some(redis: Redis, count: int = 10) -> None:
