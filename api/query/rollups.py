@@ -1,10 +1,12 @@
-"""Sums read from rollups: unfiltered questions over whole days, by no dimension or by one.
+"""Sums read from rollups: questions over whole days, by no dimension or by one, and with no filter
+or filters by that one alone.
 
 Each is one scan of the rollups' key. What is not in them, of a day: a dimension with too many
 values, and a property that was not declared then.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -24,20 +26,23 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.query.buckets import bucket
-from api.query.plan import OF_EVENTS, OF_VISITS, spans_of
+from api.query.conditions import holds
+from api.query.filters import Filter, Leaf, Unless, deeds, leaves
+from api.query.plan import OF_ENGAGEMENT, OF_EVENTS, OF_VISITS, spans_of
 from api.query.props import COLUMN as PROPS
 from api.query.props import is_prop
 from api.query.ranges import Days
 from api.query.statements import cut_groups, key
 from api.query.sums import Counted, Groups, Tally, Wanted
-from api.query.vocabulary import OF_ITS_PAGEVIEWS, PAGE, Dimension, Kind
-from writer.tables import SUMS, rollup_day, rollup_hour, rollup_left_out, rollup_props
+from api.query.vocabulary import OF_ITS_PAGEVIEWS, Dimension, Kind
+from writer.tables import rollup_day, rollup_hour, rollup_left_out, rollup_props
 
 WHOLE, NAME = "", "name"
 HOURLY = (WHOLE, NAME)
 """The site's totals and event names are rolled up by hour too."""
 
-_OF_EVENT = ("event:page", "event:name", "event:hostname")
+PAGE_ROLLED = "page"
+OF_EVENT = (PAGE_ROLLED, NAME, "hostname")
 _NOT_ROLLED = frozenset(("visit:entry_page_hostname", "visit:exit_page_hostname"))
 
 
@@ -50,18 +55,46 @@ class Rolled(NamedTuple):
 
 def find_rolled(tally: Tally) -> Rolled | None:
     """None where rollups cannot answer."""
-    others = [d for d in tally.dimensions if d.kind is not Kind.TIME]
-    if tally.filters.parts or len(others) > 1 or not set(tally.sums) <= set(SUMS):
+    filtered = [leaf.dimension for leaf in leaves(tally.filters)]
+    grouped = [d for d in tally.dimensions if d.kind is not Kind.TIME]
+    names = {_dimension(dimension) for dimension in (*grouped, *filtered)} or {WHOLE}
+    dimension = names.pop()
+    if names or dimension is None or tally.goals or any(deeds(tally.filters)):
         return None
-    dimension = _dimension(others[0]) if others else WHOLE
     hourly = any(d.column == "hour" for d in tally.dimensions if d.kind is Kind.TIME)
-    if dimension is None or (hourly and dimension not in HOURLY):
+    if hourly and dimension not in HOURLY:
         return None
-    if not set(tally.sums) <= {*OF_EVENTS, *OF_VISITS} and (
-        hourly or PAGE not in {d.name for d in others}
-    ):
+    if not set(tally.sums) <= _known(tally, dimension, bool(grouped), hourly):
         return None
     return Rolled(rollup_hour if hourly else rollup_day, dimension)
+
+
+def _known(tally: Tally, dimension: str, grouped: bool, hourly: bool) -> set[str]:
+    """The sums that the rows of the dimension give. ``grouped``: whether its values are told
+    apart; else those that fit are added up, and that a visitor may have several must not show."""
+    known = {*OF_EVENTS, *OF_VISITS}
+    if dimension == PAGE_ROLLED and not hourly:
+        known |= {*OF_ENGAGEMENT}
+    filters = tally.filters.parts
+    if not filters:
+        return known
+    of_visits = dimension not in OF_EVENT and not is_prop(dimension)
+    if dimension == PAGE_ROLLED or (not of_visits and not grouped and not _is_one_value(filters)):
+        # A visit stands at its entry page alone, and may hold events of several values.
+        known -= {*OF_VISITS}
+    if not grouped and not _is_one_value(filters):
+        known -= {"visitors"}
+    if not grouped and of_visits and any(isinstance(part, Unless) for part in filters):
+        # What no exclusion takes out may have no visit, and so no row here.
+        known.clear()
+    return known
+
+
+def _is_one_value(filters: Sequence[Filter]) -> bool:
+    match filters:
+        case (Leaf(test="is", negated=False, values=(_,), case_sensitive=True),):
+            return True
+    return False
 
 
 async def read_left_out(
@@ -122,7 +155,7 @@ def _dimension(dimension: Dimension) -> str | None:
             return None
         of_pages = dimension.name in OF_ITS_PAGEVIEWS
         return dimension.name.removeprefix("visit:") if of_pages else dimension.column
-    if is_prop(dimension.column) or dimension.name in _OF_EVENT:
+    if is_prop(dimension.column) or dimension.column in OF_EVENT:
         return dimension.column
     return None
 
@@ -131,17 +164,25 @@ def _select_grouped(
     site_id: int, spans: tuple[Days, ...], tally: Tally, rolled: Rolled
 ) -> Select[Any]:
     table = rolled.table.c
-    keys = [
-        bucket(rolled.table, d.column) if d.kind is Kind.TIME else table.value
-        for d in tally.dimensions
-    ]
-    sums = [_sum(table[name]).label(name) for name in tally.sums]
-    asked = select(*(column.label(key(i)) for i, column in enumerate(keys)), *sums).where(
-        table.site_id == site_id,
-        table.dimension == rolled.dimension,
-        or_(*(table.day.between(days.first, days.last) for days in spans)),
+    # A filter finds the value under the name of its dimension.
+    filtered = {leaf.dimension for leaf in leaves(tally.filters)}
+    names = {name for d in filtered for name in (d.name, d.column)}
+    rows = (
+        select(*table, *(table.value.label(name) for name in sorted(names)))
+        .where(
+            table.site_id == site_id,
+            table.dimension == rolled.dimension,
+            or_(*(table.day.between(days.first, days.last) for days in spans)),
+        )
+        .subquery("rolled")
     )
-    return asked.group_by(*keys).having(_is_there(table, tally)) if keys else asked
+    keys = [
+        bucket(rows, d.column) if d.kind is Kind.TIME else rows.c.value for d in tally.dimensions
+    ]
+    sums = [_sum(rows.c[name]).label(name) for name in tally.sums]
+    asked = select(*(column.label(key(i)) for i, column in enumerate(keys)), *sums)
+    asked = asked.select_from(rows).where(holds(tally.filters, rows, rows))
+    return asked.group_by(*keys).having(_is_there(rows.c, tally)) if keys else asked
 
 
 def _is_there(table: Any, tally: Tally) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,6 +28,7 @@ from tests.oracle.questions import (
     TIME_DIMENSIONS,
     date_range,
     metrics_for,
+    values_of,
 )
 from tests.oracle.store import store
 from tests.oracle.traffic import COMMITS, Event, traffic
@@ -93,6 +94,7 @@ def check(
     world: World, found: Site, rows: list[Event], asked: dict[str, Any], allowed: frozenset[Source]
 ) -> Answer:
     given_answer = world.ask(found, asked, allowed)
+    event(" and ".join(given_answer.meta.sources))
     results = [msgspec.to_builtins(row) for row in given_answer.results]
     expected, total = numbers.answer(rows, given_answer.meta.as_of, asked)
     assert results == expected, (asked, allowed)
@@ -122,6 +124,34 @@ def rolled_question(draw: st.DrawFn, events: list[Event]) -> dict[str, Any]:
         limit, offset = draw(st.integers(1, 3)), draw(st.integers(0, 3))
         asked["pagination"] = {"limit": limit, "offset": offset}
     return asked
+
+
+@st.composite
+def question_by_one(draw: st.DrawFn, events: list[Event]) -> dict[str, Any]:
+    """With filters by the one dimension that there is, or by one that there is not."""
+    asked = draw(rolled_question(events))
+    others = [d for d in asked["dimensions"] if d not in TIME_DIMENSIONS]
+    dimension = others[0] if others else draw(st.sampled_from(ROLLED))
+    leaf = st.builds(
+        lambda operator, values: [operator, dimension, values],
+        st.sampled_from(("is", "is_not", "contains")),
+        st.lists(st.sampled_from(values_of(dimension)), min_size=1, max_size=2),
+    )
+    tree = st.one_of(leaf, leaf.map(lambda part: ["not", part]))
+    return asked | {"filters": draw(st.lists(tree, min_size=1, max_size=2))}
+
+
+@settings(bounded, max_examples=20)
+@given(data=st.data())
+def test_filters_by_the_one_dimension_choose_among_its_rollups(
+    world: World, data: st.DataObject
+) -> None:
+    zone, rows = data.draw(traffic())
+    found, placed = world.store(zone, rows)
+    world.roll_up()
+    for _ in range(8):
+        asked = data.draw(question_by_one(rows))
+        check(world, found, placed, asked, ALL_SOURCES)
 
 
 @settings(bounded, max_examples=15)
