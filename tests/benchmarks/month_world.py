@@ -62,7 +62,7 @@ class MonthWorld:
         self.say = say
         self.loaded: Loaded
         self._key = ""
-        self._connection: HTTPConnection | None = None
+        self._api_port = int(product.settings["MILLRACE_API_PORT"])
 
     @property
     def site_id(self) -> int:
@@ -90,20 +90,19 @@ class MonthWorld:
         api = self.product.services["api"]
         api.start()
         api.wait_until_ready()
-        self._connection = HTTPConnection(
-            "127.0.0.1", int(self.product.settings["MILLRACE_API_PORT"]), timeout=_ANSWER_S
-        )
 
     def ask(self, path: str, body: object) -> tuple[Any, float]:
-        """The answer, and how many seconds it took to come whole."""
-        assert self._connection is not None
+        """The answer, and how many seconds it took to come whole over a connection that stood."""
+        connection = HTTPConnection("127.0.0.1", self._api_port, timeout=_ANSWER_S)
+        connection.connect()
         raw = msgspec.json.encode(body)
         headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
         began = time.perf_counter()
-        self._connection.request("POST", path, raw, headers)
-        response = self._connection.getresponse()
+        connection.request("POST", path, raw, headers)
+        response = connection.getresponse()
         answered = response.read()
         took = time.perf_counter() - began
+        connection.close()
         if response.status != 200:
             raise RuntimeError(f"{path} answered {response.status}: {answered.decode()[:400]}")
         return msgspec.json.decode(answered), took
