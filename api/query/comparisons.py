@@ -46,11 +46,12 @@ def compared(query: Query, table: Table, earlier: Table, labels: Sequence[Labels
 
 def partners(query: Query, earlier: Range, zone: ZoneInfo) -> list[Labels]:
     """The labels to match rows by, see ``compared``. Raises Refusal where there are too many."""
+    field = "include.comparisons"
     return [
         dict(
             zip(
-                time_labels(dimension.name, query.range, zone),
-                time_labels(dimension.name, earlier, zone),
+                time_labels(dimension.name, query.range, zone, field),
+                time_labels(dimension.name, earlier, zone, field),
                 strict=False,
             )
         )

@@ -23,15 +23,17 @@ def label(bucket: date) -> str:
     return bucket.isoformat()
 
 
-def time_labels(dimension: str, wanted: Range, zone: ZoneInfo) -> list[str]:
+def time_labels(
+    dimension: str, wanted: Range, zone: ZoneInfo, field: str = "include.time_labels"
+) -> list[str]:
     """Every label of the range, in order. A repeated hour is one, a skipped one absent.
-    Raises Refusal where there are too many."""
+    Raises Refusal of the field where there are too many."""
     labels = dict.fromkeys(_labels(dimension, wanted, zone))
     if len(labels) > MAX_LABELS:
         raise Refusal(
             Code.BAD_QUERY,
             f"over {MAX_LABELS} labels: ask for a shorter range or for longer buckets",
-            field="include.time_labels",
+            field=field,
         )
     return sorted(labels)
 

@@ -66,6 +66,8 @@ def question(draw: st.DrawFn, events: list[Event], saved: Saved = NOTHING_SAVED)
     filters = draw(st.lists(filter_tree(saved), max_size=2))
     known = metrics_for(dimensions, filters)
     metrics = draw(st.lists(st.sampled_from(known), min_size=1, max_size=7, unique=True))
+    # What is asked least by chance is asked whenever it can be.
+    metrics += [m for m in (*PAGE_METRICS, *CONVERSION_METRICS) if m in known and m not in metrics]
     asked: Question = {
         "metrics": metrics,
         "dimensions": dimensions,
