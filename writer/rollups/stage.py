@@ -24,7 +24,8 @@ POLL_S = 0.25
 STUCK_S = 60.0
 _REST = 3
 """While it keeps up, it rests so many times as long as it worked: larger steps cost less."""
-_LONGEST_REST_S = 2.0
+_HURRY_S = 2.0
+_SHORTEST_REST_S, _LONGEST_REST_S = 0.5, 2.0
 _LEAST_EVENTS = 500
 _LONGEST_BACKOFF_S = 10.0
 
@@ -129,7 +130,12 @@ class Stage:
         ROLLUP_STEP_SECONDS.observe(took)
         self._most_events = min(self._most_events * 2, MOST_EVENTS)
         self._look(connection)
-        return 0.0 if self.lag.behind_s > 2 else min(max(POLL_S, _REST * took), _LONGEST_REST_S)
+        return self._rest_s(took)
+
+    def _rest_s(self, took: float) -> float:
+        if self.lag.behind_s > _HURRY_S:
+            return 0.0
+        return min(max(_SHORTEST_REST_S, _REST * took), _LONGEST_REST_S)
 
     def _engine(self) -> Sums:
         if self._sums is None:

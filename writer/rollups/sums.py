@@ -98,6 +98,7 @@ CREATE OR REPLACE TEMP TABLE visit AS
 SELECT measured.*, {", ".join(f"event.{name}" for name in OF_FIRST_EVENT)}
 FROM (
   SELECT sign, site_id, day, visitor, visit_no, count(*) AS events,
+    count(*) OVER (PARTITION BY sign, site_id, day, visitor) = 1 AS is_only,
     count(*) FILTER (is_view) AS views,
     (count(*) FILTER (is_view) = 1
       AND count(*) FILTER (interactive AND NOT is_view) = 0)::BIGINT AS bounced,
@@ -158,20 +159,25 @@ WITH placed AS (
 ), counted AS (
   -- What an event has: beside it, the visits that hold such an event, measured whole. A page's
   -- visits are those that entered there.
-  SELECT {_VISITOR}, dimension, hour, value, pageviews, events,
-    (measured IS NOT NULL AND dimension <> '{PAGE}')::BIGINT AS visits,
+  SELECT {_VISITOR}, is_only, dimension, hour, value, pageviews, events,
+    (is_only IS NOT NULL AND dimension <> '{PAGE}')::BIGINT AS visits,
     CASE WHEN dimension <> '{PAGE}' THEN views ELSE 0 END AS views,
     CASE WHEN dimension <> '{PAGE}' THEN bounced ELSE 0 END AS bounced,
     CASE WHEN dimension <> '{PAGE}' THEN lasted_ms ELSE 0 END AS lasted_ms
   FROM event_of_visit
-  LEFT JOIN (SELECT {_VISIT}, {_MEASURES}, true AS measured FROM visit)
+  LEFT JOIN (SELECT {_VISIT}, is_only, {_MEASURES} FROM visit)
     USING ({_VISIT.replace(" ", "")})
   UNION ALL BY NAME
-  SELECT {_VISITOR}, dimension, {_WHOLE_DAY} AS hour, value,
+  SELECT {_VISITOR}, is_only, dimension, {_WHOLE_DAY} AS hour, value,
     views AS pageviews, events, 1::BIGINT AS visits, {_MEASURES}
   FROM (UNPIVOT visit ON {", ".join(OF_VISIT)} INTO NAME dimension VALUE value)
 ), by_visitor AS (
-  SELECT {_VISITOR}, dimension, hour, value, {_sum(_OF_VISITOR)} FROM counted GROUP BY ALL
+  -- A visitor counts once, however many of its visits do; those of one visit need not be told
+  -- apart, and are most.
+  SELECT sign, site_id, day, CASE WHEN NOT is_only THEN visitor END AS who, dimension, hour, value,
+    CASE WHEN any_value(who) IS NULL THEN count(visitor) ELSE 1 END AS visitors,
+    {_sum(_OF_VISITOR)}
+  FROM counted GROUP BY sign, site_id, day, who, dimension, hour, value
 ), engaged AS (
   -- Engagement with a page by one visit is one, however many events tell of it.
   SELECT {_VISIT}, page, sum(engaged_ms)::BIGINT AS engaged_ms, max(scroll_pct) AS scroll_pct,
@@ -180,7 +186,7 @@ WITH placed AS (
   FROM numbered WHERE quiet AND visit_no > 0 GROUP BY ALL
 ), changes AS (
   SELECT site_id, dimension, day, hour, value,
-    sum(sign) FILTER (visitor IS NOT NULL)::BIGINT AS visitors, {_sum(_OF_VISITOR, "sign * ")}
+    {_sum(("visitors", *_OF_VISITOR), "sign * ")}
   FROM by_visitor GROUP BY ALL
   UNION ALL BY NAME
   SELECT site_id, '{PAGE}' AS dimension, day, {_WHOLE_DAY} AS hour, {ENTRY_PAGE} AS value,
