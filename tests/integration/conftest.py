@@ -1,15 +1,20 @@
 """What many tests of the writer begin with; a test that needs another one defines its own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import anyio
 import pytest
+from click.testing import CliRunner, Result
 from redis.asyncio import Redis
 
+from infrastructure.cli import cli
 from shared.redis_connection import connect
 from tests.writer_world import Pipe, put_edge, put_site
 from writer.ledger import Ledger
 from writer.session import Session
+
+Verb = Callable[..., Result]
 
 
 @pytest.fixture
@@ -18,6 +23,22 @@ async def redis(primary: str) -> AsyncIterator[Redis]:
     client = connect(primary, 5)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def core_verb(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Verb:
+    """Calls a verb on the test's database, whatever else runs on this machine."""
+    settings = {"STATE": str(tmp_path), "POSTGRES_URL": database, "GEO_DIR": str(tmp_path)}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"MILLRACE_{name}", value)
+    # No Redis that happens to run here is asked, unless the test has one.
+    monkeypatch.setenv("MILLRACE_PRIMARY_URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: str, given: str | None = None) -> Result:
+        return CliRunner().invoke(cli, list(words), input=given, prog_name="millrace")
+
+    return call
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Where one event is, by its receipt, from the API and from the command line."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,12 +23,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
+def pipe(database: str, pipe: Pipe) -> Pipe:
     put_edge(database)
-    made = Pipe(database)
-    yield made
-    made.close()
+    return pipe
 
 
 @pytest.fixture

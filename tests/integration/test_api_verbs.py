@@ -3,30 +3,20 @@
 import asyncio
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from api.database import open_transaction
 from api.keys import FoundKey, find_key
-from infrastructure.cli import cli
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Calls a verb on the test's database, whatever else runs on this machine."""
-    monkeypatch.setenv("MILLRACE_STATE", str(tmp_path))
-    monkeypatch.setenv("MILLRACE_POSTGRES_URL", database)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*words: str, given: str | None = None) -> Result:
-        return CliRunner().invoke(cli, list(words), input=given, prog_name="millrace")
-
-    return call
+def run(core_verb: Run) -> Run:
+    return core_verb
 
 
 def test_a_site_is_added_and_listed(run: Run) -> None:

@@ -56,14 +56,6 @@ def db(database: str) -> Iterator[Connection[Any]]:
 
 
 @pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
-    made = Pipe(database)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "archive"
 

@@ -3,16 +3,15 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from api.completeness import read_accepted_losses, read_completeness
 from api.database import open_transaction
 from api.sites import read_site
-from infrastructure.cli import cli
 from tests.integration.ledger_world import World, made_world
 from tests.writer_world import NOON, SITE, rows
 from writer.ledger_fold import numbers_of
@@ -32,13 +31,10 @@ async def world(database: str, primary: str) -> AsyncIterator[World]:
 
 @pytest.fixture
 def run(
-    database: str, primary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    primary: str, core_verb: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Result]:
-    monkeypatch.setenv("MILLRACE_STATE", str(tmp_path))
-    monkeypatch.setenv("MILLRACE_POSTGRES_URL", database)
     monkeypatch.setenv("MILLRACE_PRIMARY_URL", primary)
-    monkeypatch.setenv("COLUMNS", "200")
-    return lambda *words: CliRunner().invoke(cli, ["ledger", *words], prog_name="millrace")
+    return partial(core_verb, "ledger")
 
 
 async def lose(world: World) -> Any:

@@ -1,13 +1,12 @@
 """`millrace quarantine` on the core: what is held, why, and what to do with it."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from infrastructure.cli import cli
 from tests.writer_world import SEAL_KEY, SIGNING_KEY, FakeEdge, Pipe, envelope, put_site, standing
 
 Run = Callable[..., Result]
@@ -15,23 +14,10 @@ NEW = "new.example"
 
 
 @pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    settings = {
-        "STATE": str(tmp_path),
-        "POSTGRES_URL": database,
-        "PRIMARY_URL": "redis://127.0.0.1:1",
-        "SIGNING_KEY": SIGNING_KEY,
-        "SEAL_KEYS": SEAL_KEY,
-        "GEO_DIR": str(tmp_path),
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"MILLRACE_{name}", value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words: str) -> Result:
-        return CliRunner().invoke(cli, ["quarantine", *words], prog_name="millrace")
-
-    return call
+def run(core_verb: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("MILLRACE_SIGNING_KEY", SIGNING_KEY)
+    monkeypatch.setenv("MILLRACE_SEAL_KEYS", SEAL_KEY)
+    return partial(core_verb, "quarantine")
 
 
 def test_an_empty_quarantine_is_said_in_a_sentence(run: Run) -> None:

@@ -1,14 +1,13 @@
 """`millrace rollup`: days made anew, and the first difference from the raw events."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from psycopg import Connection
 
-from infrastructure.cli import cli
 from tests.rollup_world import Naive, commit, connect, event, stored_days
 from tests.writer_world import put_setting, put_site
 from writer.rollups.step import step
@@ -17,21 +16,8 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    settings = {
-        "STATE": str(tmp_path),
-        "POSTGRES_URL": database,
-        "PRIMARY_URL": "redis://127.0.0.1:1",
-        "GEO_DIR": str(tmp_path),
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"MILLRACE_{name}", value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words: str) -> Result:
-        return CliRunner().invoke(cli, ["rollup", *words], prog_name="millrace")
-
-    return call
+def run(core_verb: Run) -> Run:
+    return partial(core_verb, "rollup")
 
 
 @pytest.fixture

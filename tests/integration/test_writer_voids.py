@@ -1,24 +1,20 @@
 """Numbers that only a batch has named as given up: a worker died before its next heartbeat."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 from redis import Redis
 
-from tests.writer_world import FakeEdge, Pipe, envelope, put_edge, put_site
+from tests.writer_world import FakeEdge, Pipe, envelope, put_edge
 from writer.ledger_equation import read_edge
 from writer.prepare import Entry
 
 
 @pytest.fixture
-def pipe(database: str) -> Iterator[Pipe]:
-    put_site(database)
+def pipe(database: str, pipe: Pipe) -> Pipe:
     put_edge(database)
-    made = Pipe(database)
-    yield made
-    made.close()
+    return pipe
 
 
 def void_of(database: str, boot: int) -> str:
