@@ -12,7 +12,7 @@ import msgspec
 
 from api.query.filters import AllOf, AnyOf, Filter, HasDone, Leaf, Not, Unless, leaves
 from api.query.goals import Goal
-from api.query.patterns import check_pattern, fits
+from api.query.patterns import check_pattern, either, fits
 from api.query.saved import NOTHING_SAVED, Saved
 from api.query.vocabulary import GOAL, PROPS, SEGMENT, Dimension, Kind, find_dimension
 from shared.errors import Code, Refusal
@@ -172,6 +172,7 @@ def _leaf(raw: list[Any], place: str, dimension: Dimension) -> Leaf:
             raise _bad(f"{place}[3].case_sensitive", "begin the pattern with (?i) instead")
         for index, pattern in enumerate(values):
             check_pattern(pattern, f"{place}[2][{index}]")
+        check_pattern(either(values), f"{place}[2]")
     return Leaf(test, negated, dimension, values, case_sensitive, place)
 
 

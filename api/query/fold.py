@@ -4,6 +4,7 @@ Case folding, regular expressions and names run here, in one library, over the v
 are: engines fold and match differently.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
@@ -21,9 +22,16 @@ MAX_VALUES = 250_000
 MAX_CHARACTERS = 8_000_000
 """Of the values kept, which go to the engines."""
 
+MAX_COMPARISONS = 25_000_000
+"""Of a value with a text that is looked for: a few seconds of one core."""
+
 Values = Callable[[Dimension, int], AsyncIterator[str]]
 """Every value that a dimension has in the days asked about, up to a number of them; more that it
 does not have do no harm."""
+
+
+_AT_ONCE = 1_000
+"""Values that are looked at without letting others go on."""
 
 
 async def resolve(values: Values, trees: Sequence[AllOf]) -> list[AllOf]:
@@ -48,20 +56,28 @@ async def _look_through(
     values: Values, dimension: Dimension, asked: list[Leaf]
 ) -> dict[Leaf, Leaf]:
     kept: dict[Leaf, list[str]] = {leaf: [] for leaf in asked}
+    most = min(MAX_VALUES, MAX_COMPARISONS // sum(_comparisons(leaf) for leaf in asked))
     seen = characters = 0
     # Visits without a pageview have an empty entry page, which no event need have.
     for leaf in asked:
         _keep(kept, leaf, "")
     async for value in values(dimension, MAX_VALUES + 1):
         seen += 1
+        if seen % _AT_ONCE == 0:
+            await asyncio.sleep(0)
         for leaf in asked:
             characters += len(value) if value and _keep(kept, leaf, value) else 0
-        if seen > MAX_VALUES or characters > MAX_CHARACTERS:
+        if seen > most or characters > MAX_CHARACTERS:
             raise _too_many(asked[0])
     return {
         leaf: msgspec.structs.replace(leaf, test="is", values=tuple(texts), case_sensitive=True)
         for leaf, texts in kept.items()
     }
+
+
+def _comparisons(leaf: Leaf) -> int:
+    """With how many texts each value is compared."""
+    return len(leaf.values) if leaf.test == "contains" else 1
 
 
 def _keep(kept: dict[Leaf, list[str]], leaf: Leaf, value: str) -> bool:
@@ -75,7 +91,7 @@ def _keep(kept: dict[Leaf, list[str]], leaf: Leaf, value: str) -> bool:
 
 def _too_many(leaf: Leaf) -> Refusal:
     message = (
-        f"`{leaf.dimension.name}` has too many values to look through (over {MAX_VALUES:,}, or "
-        "too long ones): ask for a shorter range, or without a pattern and with its case"
+        f"`{leaf.dimension.name}` has too many values to look through for so many texts: ask for a "
+        "shorter range, or without a pattern and with its case"
     )
     return Refusal(Code.BAD_QUERY, message, field=leaf.place)

@@ -66,7 +66,9 @@ async def test_has_done_asks_one_event_for_all_at_once(database: str) -> None:
         (["has_not_done"], "filters[0]"),
         (["matches", "event:page", ["["]], "filters[0][2][0]"),
         (["matches_not", "event:page", ["a", "(?<=b)c"]], "filters[0][2][1]"),
-        (["matches", "event:page", ["a" * 1_001]], "filters[0][2][0]"),
+        (["matches", "event:page", ["a" * 4_001]], "filters[0][2][0]"),
+        (["matches", "event:page", ["a" * 3_000, "b" * 3_000]], "filters[0][2]"),
+        (["matches", "event:page", ["(((a{30}){30}){30}){30}"]], "filters[0][2][0]"),
         (["matches", "visit:os", ["a"], {"case_sensitive": False}], "filters[0][3].case_sensitive"),
         (["is", "segment", [1]], "filters[0][2][0]"),
         (["contains", "segment", [1]], "filters[0]"),
@@ -108,6 +110,11 @@ async def test_what_has_too_many_values_to_look_through_is_refused(
         answer = await site.answer(asked)
         assert answer.json()["error"]["field"] == "filters[0]"
         assert "too many values" in answer.json()["error"]["message"]
+        monkeypatch.setattr("api.query.fold.MAX_VALUES", 4)
+        monkeypatch.setattr("api.query.fold.MAX_COMPARISONS", 7)
+        loose = ["contains", "event:page", ["x", "1"], {"case_sensitive": False}]
+        answer = await site.answer({"metrics": ["visitors"], "filters": [loose]})
+        assert answer.json()["error"]["field"] == "filters[0]"
         plain = [["contains", "event:page", ["1"]]]
         assert await site.ask(["visitors"], filters=plain) == [[1]]
 
