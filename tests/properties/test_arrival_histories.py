@@ -130,6 +130,8 @@ def captured(request: Request, place: int, boot: int, seq: int, nth: int) -> Sen
         "interactive": request.name != "engagement",
         "bot": None,
         "page": request.page,
+        "engaged_ms": 1_000 if request.name == "engagement" else None,
+        "scroll_pct": None,
     }
     return Sent(beacon, known, (received_at, event_id, at), row)
 
@@ -183,6 +185,7 @@ class World:
             now = datetime.now(UTC)
             found = await find_site(db, SITE, now)
             assert found is not None
+            await db.rollback()
             given = await answer(db, found, wire, now, 60.0)
         results: list[Any] = msgspec.to_builtins(given)["results"]
         return results
