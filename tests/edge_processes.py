@@ -65,6 +65,12 @@ class EdgeProcesses:
     def start_drain(self, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         return self._start("edge.drain", settings)
 
+    def start_both(self) -> None:
+        """Returns when a worker answers and the drain has found the primary healthy."""
+        self.start_edge()
+        self.start_drain()
+        wait_for(lambda: self.drain_readiness()["primary_healthy"])
+
     def readiness(self) -> Any:
         return self._get(self.ops_port, "/readyz") or {"workers": 0, "stores_at": None}
 

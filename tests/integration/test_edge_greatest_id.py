@@ -108,9 +108,7 @@ def test_a_closed_stream_at_the_primary_is_found_out_once_and_not_four_times_a_s
 ) -> None:
     primary, spool = redis_server(), redis_server()
     with edge_processes(primary.url, spool.url, tmp_path / "state") as edge:
-        edge.start_edge()
-        edge.start_drain()
-        wait_for(lambda: edge.drain_readiness()["primary_healthy"])
+        edge.start_both()
         with primary.client() as client:
             client.xadd(STREAM, {"a": "b"}, id=GREATEST)
             assert edge.post().status == 202

@@ -134,9 +134,7 @@ def test_what_is_changed_at_run_time_is_noticed_told_and_mended(
 ) -> None:
     primary, spool = redis_server(), redis_server()
     with edge_processes(primary.url, spool.url, tmp_path / "state") as edge:
-        edge.start_edge()
-        edge.start_drain()
-        wait_for(lambda: edge.drain_readiness()["primary_healthy"])
+        edge.start_both()
         assert "weaker_promises" not in edge.readiness()
         configure(primary, appendfsync="everysec")
         wait_for(lambda: edge.readiness()["stores_at"] == "spool")

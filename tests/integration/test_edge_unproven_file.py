@@ -96,9 +96,7 @@ def test_a_primary_that_is_switched_off_and_on_is_not_used_until_it_keeps_anythi
 ) -> None:
     primary, spool = redis_server(), redis_server()
     with edge_processes(primary.url, spool.url, tmp_path / "state") as edge:
-        edge.start_edge()
-        edge.start_drain()
-        wait_for(lambda: edge.drain_readiness()["primary_healthy"])
+        edge.start_both()
         switch_on_slowly(primary)
         wait_for(lambda: edge.readiness()["stores_at"] == "spool")
         named = {"primary": [LATER]}
