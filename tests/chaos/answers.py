@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from api.query.vocabulary import DIMENSIONS, METRICS, Kind, Side
+from api.query.vocabulary import DIMENSIONS, GOAL, METRICS, Base, Kind, Side
 from tests.chaos.load import SERVED, SPAN_MS
 
 _PAIRS = (
@@ -31,10 +31,12 @@ def questions(from_ms: int) -> Iterator[dict[str, Any]]:
         "date_range": [datetime.fromtimestamp(ms // 1_000, UTC).isoformat() for ms in ends],
         "pagination": {"limit": 10_000},
     }
-    for dimensions in ((), *((name,) for name in DIMENSIONS), *_PAIRS):
+    single = [(name,) for name in DIMENSIONS if name != GOAL]
+    for dimensions in ((), *single, *_PAIRS):
         yield {**asked, "metrics": metrics_for(dimensions), "dimensions": list(dimensions)}
+    by_page = metrics_for(("event:page",))
     for one in _FILTERS:
-        yield {**asked, "metrics": list(METRICS), "dimensions": ["event:page"], "filters": [one]}
+        yield {**asked, "metrics": by_page, "dimensions": ["event:page"], "filters": [one]}
 
 
 def metrics_for(dimensions: tuple[str, ...]) -> list[str]:
@@ -42,7 +44,15 @@ def metrics_for(dimensions: tuple[str, ...]) -> list[str]:
     by_event = any(
         DIMENSIONS[name].kind is Kind.EVENT and name != "event:page" for name in dimensions
     )
-    return [name for name, side in METRICS.items() if not (by_event and side is Side.VISITS)]
+    possible = {Side.EVENTS} if by_event else {Side.EVENTS, Side.VISITS}
+    if "event:page" in dimensions:
+        possible |= {Side.ENGAGEMENT}
+    # No goal is set here, of which there could be a rate.
+    return [
+        name
+        for name, metric in METRICS.items()
+        if metric.side in possible and metric.base in (None, Base.WHOLE)
+    ]
 
 
 def ask(api_url: str, key: str, from_ms: int) -> dict[str, bytes]:

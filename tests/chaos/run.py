@@ -106,6 +106,16 @@ def until_arrived(stand: Stand) -> None:
         "spool and stream are empty, or held",
         _SETTLE_WITHIN_S,
     )
+    until(lambda: is_rolled_up(stand), "the rollups hold what is stored", _SETTLE_WITHIN_S)
+
+
+def is_rolled_up(stand: Stand) -> bool:
+    """Whether answers hold all that is stored: they may be some seconds behind."""
+    with psycopg.connect(stand.product.postgres_url) as connection:
+        found = connection.execute(
+            "select commit_no >= (select max(commit_no) from commits) from rollup_progress"
+        )
+        return found.fetchone() == (True,)
 
 
 def holds_nothing_back(spool: RedisServer) -> bool:
