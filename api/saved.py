@@ -93,7 +93,8 @@ async def change_saved(
     found = next((saved for saved in there if saved.id == saved_id), None)
     if found is None:
         raise _missing(kind, str(saved_id))
-    name, filters = found.name if name is None else name, filters or found.filters
+    name = found.name if name is None else name
+    filters = found.filters if filters is None else filters
     _check(kind, name, filters)
     if any(saved.name == name and saved.id != saved_id for saved in there):
         raise _taken(kind, name)

@@ -51,6 +51,8 @@ async def test_what_is_saved_is_listed_by_name_changed_and_removed(
         other = [["is", "event:page", ["/done"]]]
         changed = await api.client.patch(path, json={"filters": other})
         assert (changed.json()["name"], changed.json()["filters"]) == ("wasp", other)
+        nothing = await api.client.patch(path, json={"filters": []})
+        assert error(nothing) == (400, "bad_query", "filters")
         assert (await api.client.delete(path)).status_code == 204
         assert await names(api, kind) == ["ant", "zebra"]
         assert error(await api.client.delete(path)) == (404, "not_found", None)
