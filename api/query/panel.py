@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.days_away import first_day_away
 from api.query.comparisons import compared, earlier_range, partners
 from api.query.days import whole_days
+from api.query.finality import read_finality
 from api.query.labels import time_labels
 from api.query.parse import Query, parse
 from api.query.ranges import ALL, Range, ends
@@ -89,9 +90,11 @@ class Panel(msgspec.Struct, frozen=True):
         if self.saved.exclusions:
             more["exclusions"] = list(self.saved.exclusions)
         scope = Scope(self.found.site_id, snapshot.as_of.commit, query.range)
-        if anew := await _read_salted_anew(snapshot.db, scope):
+        if anew := await snapshot.once(scope, lambda: _read_salted_anew(snapshot.db, scope)):
             more["salted_anew"] = anew
-        if (final := await snapshot.finality(self.now)).until is not None:
+        as_of = snapshot.as_of.commit
+        final = await snapshot.once("final", lambda: read_finality(snapshot.db, as_of, self.now))
+        if final.until is not None:
             more["final_until"] = final.until
             more["is_final"] = final.covers(query.range, self.found)
         if self.reading.missing_days:
@@ -116,8 +119,12 @@ async def open_panel(snapshot: Snapshot, found: Site, question: Question, now: d
     """Reads what must be known before anything can be counted. Raises Refusal."""
     first_day = None
     if question.date_range == ALL:
-        first_day = await _read_first_day(snapshot, found.site_id)
-    saved = await read_saved(snapshot.db, found.site_id)
+        first_day = await snapshot.once(
+            ("first day", found.site_id), lambda: _read_first_day(snapshot, found.site_id)
+        )
+    saved = await snapshot.once(
+        ("saved", found.site_id), lambda: read_saved(snapshot.db, found.site_id)
+    )
     query = parse(question, found.zone, now, first_day, saved)
     reading = Reading(snapshot, found.site_id)
     sheets = [await _open_sheet(reading, query, whole=False)]

@@ -6,9 +6,9 @@ one commit. What is asked of the same events is counted in one pass over them.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from datetime import date, datetime
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from datetime import date
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,7 +17,6 @@ from api.query.archive import Archive, Unreadable
 from api.query.archive_files import Current, File
 from api.query.as_of import AsOf, read_as_of, read_touched
 from api.query.filters import AllOf
-from api.query.finality import Finality, read_finality
 from api.query.plan import Part, Source, common, spans_of, split, without
 from api.query.ranges import Days, Range
 from api.query.rollups import (
@@ -31,6 +30,8 @@ from api.query.rows import count_rows
 from api.query.scope import Scope, span
 from api.query.site_days import SiteDays, read_site_days
 from api.query.sums import Counted, Wanted, merge
+
+T = TypeVar("T")
 
 
 class Snapshot:
@@ -50,13 +51,14 @@ class Snapshot:
         self.allowed = allowed
         self.archive = archive
         self._deadline_s = deadline_s
-        self._finality: Finality | None = None
+        self._known: dict[Hashable, Any] = {}
 
-    async def finality(self, now: datetime) -> Finality:
-        """How complete the answers are."""
-        if self._finality is None:
-            self._finality = await read_finality(self.db, self.as_of.commit, now)
-        return self._finality
+    async def once(self, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """What several answers need alike is read once."""
+        if what not in self._known:
+            self._known[what] = await read()
+        found: T = self._known[what]
+        return found
 
     @property
     def left_s(self) -> float:

@@ -141,7 +141,7 @@ def question_by_one(draw: st.DrawFn, events: list[Event]) -> dict[str, Any]:
     return asked | {"filters": draw(st.lists(tree, min_size=1, max_size=2))}
 
 
-@settings(bounded, max_examples=20)
+@settings(bounded, max_examples=10)
 @given(data=st.data())
 def test_filters_by_the_one_dimension_choose_among_its_rollups(
     world: World, data: st.DataObject
@@ -154,7 +154,7 @@ def test_filters_by_the_one_dimension_choose_among_its_rollups(
         check(world, found, placed, asked, ALL_SOURCES)
 
 
-@settings(bounded, max_examples=15)
+@settings(bounded, max_examples=10)
 @given(data=st.data())
 def test_rollups_alone_answer_as_the_oracle_does(world: World, data: st.DataObject) -> None:
     zone, rows = data.draw(traffic())
