@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 from edge.boot import MAX_VOID_RUNS
 from edge.promise import Weakness
 from edge.runs import Run
+from shared.durable import sync
 
 _log = logging.getLogger("edge")
 _SUFFIX = ".boot"
@@ -92,7 +93,7 @@ class BootFile:
             # Once on the disk: a boot whose file a power cut takes is closed by nobody.
             made.flush()
             forming.rename(self.path)
-            _sync_folder(self.path.parent)
+            sync(self.path.parent)
         except OSError:
             for path in (forming, self.path):
                 path.unlink(missing_ok=True)
@@ -128,14 +129,6 @@ class BootFile:
         """The boot is closed and said so at the primary."""
         self.path.unlink(missing_ok=True)
         self.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _room_for(path: Path) -> BinaryIO:

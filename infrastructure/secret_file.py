@@ -9,6 +9,7 @@ from tempfile import mkstemp
 from typing import BinaryIO
 
 from infrastructure.problem import Problem
+from shared.durable import sync
 
 
 def put_secret(path: Path, text: str) -> None:
@@ -26,7 +27,7 @@ def put_secret(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 @contextmanager
@@ -62,11 +63,3 @@ def _give_to_owner_of(path: Path, descriptor: int) -> None:
     found = path.stat()
     if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
         os.fchown(descriptor, found.st_uid, found.st_gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from shared.durable import sync
 from writer.archive.engine import SCRATCH
 
 OLD_AFTER_S = 3_600.0
@@ -16,10 +17,10 @@ def put_durably(made: Path, target: Path) -> None:
     """Give a finished file its name, which nothing may have yet: fsynced, with its folders.
     Raises OSError."""
     _make_folders(target.parent)
-    _sync(made)
+    sync(made)
     # Unlike a rename, a link never takes the place of a file.
     os.link(made, target)
-    _sync(target.parent)
+    sync(target.parent)
     made.unlink()
 
 
@@ -67,12 +68,4 @@ def _make_folders(folder: Path) -> None:
         return
     _make_folders(folder.parent)
     folder.mkdir(mode=0o750, exist_ok=True)
-    _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(folder.parent)
