@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from api.query.filters import AllOf, AnyOf, Filter, HasDone, Leaf, Not, Unless, leaves
+from api.query.filters import AllOf, AnyOf, Filter, HasDone, Leaf, Not, Unless
 from api.query.goals import Goal
 from api.query.patterns import check_pattern, either, fits
 from api.query.saved import NOTHING_SAVED, Saved
@@ -35,11 +35,6 @@ _DEEDS = {"has_done": False, "has_not_done": True}
 _OPERATORS = (*_TESTS, "and", "or", "not", *_DEEDS)
 
 
-def read_filters(raw: list[Any], saved: Saved = NOTHING_SAVED) -> AllOf:
-    """Every filter of a question must hold. Raises Refusal."""
-    return Reader(saved).read(raw)
-
-
 def check_saved(kind: str, raw: list[Any]) -> None:
     """Whether filters can be saved as a goal, a segment or an exclusion. Raises Refusal."""
     reader = Reader(NOTHING_SAVED, within=kind)
@@ -48,19 +43,20 @@ def check_saved(kind: str, raw: list[Any]) -> None:
 
 
 class Reader:
-    """Reads the filters of one question. ``within``: the kind of what is to be saved, which may
-    name nothing saved but for a segment's goals."""
+    """Reads the filters of one question; raises Refusal. ``within``: the kind of what is to be
+    saved, which may name nothing saved but for a segment's goals."""
 
     def __init__(self, saved: Saved, within: str | None = None) -> None:
         self._saved = saved
         self._within = within
         self._numbers = count()
         self._deed: str | None = None
+        self._leaves = 0
 
     def read(self, raw: list[Any], place: str = "filters") -> AllOf:
         """All of a list of filters."""
         tree = AllOf(self._parts(raw, place, 1))
-        if _count(raw) > MAX_LEAVES or sum(1 for _ in leaves(tree)) > MAX_ALL_LEAVES:
+        if _count(raw) > MAX_LEAVES:
             raise _bad(place, f"there are over {MAX_LEAVES} filters")
         return tree
 
@@ -127,6 +123,9 @@ class Reader:
             raise _bad(f"{place}[1]", f"{str(raw[1])[:40]!r} cannot be filtered by")
         if self._deed is not None and dimension.kind is not Kind.EVENT:
             raise _bad(f"{place}[1]", f"`{self._deed}` asks about events, and so for `event:…`")
+        self._leaves += 1
+        if self._leaves > MAX_ALL_LEAVES:
+            raise _bad(place, f"there are over {MAX_ALL_LEAVES:,} filters with those of goals")
         leaf = _leaf(raw, place, dimension)
         if dimension.name == GOAL:
             return _negated(self._read_goals(leaf), negated)
