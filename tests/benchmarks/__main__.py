@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from infrastructure.problem import Problem
-from tests.benchmarks.context import EVENTS, Context, benchmark_context
+from tests.benchmarks.context import EVENTS, SITES, Context, benchmark_context
 from tests.benchmarks.figure import Figure
 
 MODULES = {
@@ -37,6 +37,7 @@ MODULES = {
     "filtered_vs_chdb": "filtered_vs_chdb",
     "archive_bytes_vs_duckdb": "archive_bytes",
     "query_under_ingest": "query_under_ingest",
+    "sites_and_days": "sites_and_days",
 }
 """Name of a figure → the module whose ``run(context)`` finds it."""
 
@@ -47,11 +48,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MODULES, []])
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--events", type=int, default=EVENTS, help="of the month; 10 million")
+    parser.add_argument("--sites", type=int, default=SITES, help="beside each other for a year")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="keeps the month between runs")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     missing: list[str] = []
-    with benchmark_context(arguments.events, arguments.data) as context:
+    with benchmark_context(arguments.events, arguments.data, arguments.sites) as context:
         for name in arguments.names or MODULES:
             try:
                 figures += _run(name, context)

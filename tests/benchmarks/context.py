@@ -16,6 +16,8 @@ from tests.benchmarks.month_world import MonthWorld, month_world
 
 EVENTS = 10_000_000
 """Of the month that questions are asked about."""
+SITES = 1_000
+"""Beside each other, for a year."""
 
 
 class Context:
@@ -23,9 +25,15 @@ class Context:
     product on servers of its own. ``data``: where the month is kept for the next run."""
 
     def __init__(
-        self, folder: Path, stack: ExitStack, events: int = EVENTS, data: Path | None = None
+        self,
+        folder: Path,
+        stack: ExitStack,
+        events: int = EVENTS,
+        data: Path | None = None,
+        sites: int = SITES,
     ) -> None:
         self.folder = folder
+        self.sites = sites
         self._closing = stack
         self._events = events
         self._data = data
@@ -59,9 +67,11 @@ class Context:
 
 
 @contextmanager
-def benchmark_context(events: int = EVENTS, data: Path | None = None) -> Iterator[Context]:
+def benchmark_context(
+    events: int = EVENTS, data: Path | None = None, sites: int = SITES
+) -> Iterator[Context]:
     """Everything started is ended and its folder removed."""
     folder = make_scratch_folder("bench")
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield Context(folder, stack, events, data)
+        yield Context(folder, stack, events, data, sites)

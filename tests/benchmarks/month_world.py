@@ -6,7 +6,7 @@ archived; then the API answers over HTTP. Loading takes minutes, so it is done o
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
@@ -37,6 +37,7 @@ _CLOSED_AFTER = timedelta(days=3)
 _STAMP = "loaded.json"
 _ANSWER_S = 120
 _ARCHIVE_MB = 512
+_TELL_EVERY_DAYS = 5
 _LOOK_EVERY_S = 0.05
 _BEHIND = "SELECT (SELECT max(commit_no) FROM commits) - commit_no FROM rollup_progress"
 _COUNT = "SELECT count(*) FROM events"
@@ -122,16 +123,22 @@ class MonthWorld:
                 time.sleep(_LOOK_EVERY_S)
 
     def _load(self, events: int) -> Loaded:
-        last = (datetime.now(UTC) - _CLOSED_AFTER).date()
-        wanted = days(last - timedelta(days=DAYS - 1), DAYS)
         busy = MadeSite(BUSY, BUSY_ZONE, events // DAYS)
-        for site in (busy, *SMALL):
+        wanted = closed_days(DAYS)
+        sent, took = self.fill([busy, *SMALL], wanted)
+        return Loaded(events, sent, wanted[0], wanted[-1], took)
+
+    def fill(
+        self, sites: Sequence[MadeSite], wanted: Sequence[date]
+    ) -> tuple[int, dict[str, float]]:
+        """Store, roll up and archive some days of new sites; events, and seconds of each step."""
+        for site in sites:
             put_site(self.database, site.key, time_zone=site.zone)
         writer = self.product.services["writer"]
         writer.start()
         writer.wait_until_ready()
         took: dict[str, float] = {}
-        sent = self._send([busy, *SMALL], wanted, took)
+        sent = self._send(sites, wanted, took)
         self._timed(took, "rollups behind the writer", self.wait_for_rollups)
         writer.stop()
         with psycopg.connect(self.database, autocommit=True) as connection:
@@ -140,16 +147,19 @@ class MonthWorld:
             )
             self._timed(took, "vacuum", lambda: connection.execute("VACUUM (ANALYZE)"))
             self._timed(took, "archive", lambda: self._archive(connection))
-        return Loaded(events, sent, wanted[0], wanted[-1], took)
+        return sent, took
 
-    def _send(self, sites: list[MadeSite], wanted: list[date], took: dict[str, float]) -> int:
+    def _send(
+        self, sites: Sequence[MadeSite], wanted: Sequence[date], took: dict[str, float]
+    ) -> int:
         began, sent = time.monotonic(), 0
         with Redis.from_url(self.product.stack.primary_url) as redis:
             feed = self.feed(redis)
             for day in wanted:
                 beacons = [each for site in sites for each in beacons_of(site, day)]
                 sent += feed.send(sorted(beacons))
-                self.say(f"  {day}: {sent:,} events after {time.monotonic() - began:.0f} s")
+                if day.day % _TELL_EVERY_DAYS == 0:
+                    self.say(f"  {day}: {sent:,} events after {time.monotonic() - began:.0f} s")
             feed.wait_until_stored(600)
             took["sent and stored"] = round(time.monotonic() - began, 1)
             feed.tell_all_is_sent()
@@ -178,9 +188,24 @@ class MonthWorld:
         self.say(f"  {what}: {took[what]:.1f} s")
 
 
+def closed_days(count: int) -> list[date]:
+    """So many, the last of which closed a while ago in every zone."""
+    last = (datetime.now(UTC) - _CLOSED_AFTER).date()
+    return days(last - timedelta(days=count - 1), count)
+
+
 @contextmanager
 def month_world(folder: Path, events: int, say: Any) -> Iterator[MonthWorld]:
     """Loaded and answering; its servers and services end with the context."""
+    with empty_world(folder, say) as world:
+        world.load(events)
+        world.start_api()
+        yield world
+
+
+@contextmanager
+def empty_world(folder: Path, say: Any) -> Iterator[MonthWorld]:
+    """The servers, and every service ready to be started."""
     make_folder(folder)
     manifest = read_manifest()
     installation = open_installation(folder, manifest, {}, free=True)
@@ -194,9 +219,6 @@ def month_world(folder: Path, events: int, say: Any) -> Iterator[MonthWorld]:
     product = make_product(folder, installation, stack, changes=changes, manifest=manifest)
     product.start_servers()
     try:
-        world = MonthWorld(product, folder, say)
-        world.load(events)
-        world.start_api()
-        yield world
+        yield MonthWorld(product, folder, say)
     finally:
         product.close()
