@@ -4,6 +4,7 @@ import msgspec
 
 from api.bot_patterns import BotPattern, Verdict, end_pattern, judge, put_pattern, read_patterns
 from api.call import Call
+from shared.beacon import MAX_USER_AGENT, longer
 from shared.bots import Kind, Pattern, is_address
 from shared.errors import Code, Refusal
 
@@ -59,6 +60,10 @@ async def end_bot(call: Call, _: None) -> None:
 async def try_bot(call: Call, body: Sender) -> Verdict:
     """Raises Refusal."""
     site_id = await _whose(call)
+    if longer(body.user_agent, MAX_USER_AGENT):
+        raise Refusal(
+            Code.TOO_LONG, f"`user_agent` is over {MAX_USER_AGENT} bytes", field="user_agent"
+        )
     if body.ip and not is_address(body.ip):
         raise Refusal(Code.BAD_VALUE, "`ip` is not an address", field="ip")
     async with call.parts.pool.connect() as db:

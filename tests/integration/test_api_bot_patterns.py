@@ -71,6 +71,9 @@ async def test_a_bad_pattern_is_refused_with_the_reason(database: str) -> None:
             assert words in answer.json()["error"]["message"]
         await add(api, "/api/bots")
         assert error(await api.client.post("/api/bots", json=OURS))[:2] == (409, "conflict")
+        bad = {"user_agent": "x" * 1_025}
+        refused = await api.client.post("/api/bots/try", json=bad)
+        assert error(refused) == (400, "too_long", "user_agent")
         bad = {"user_agent": "x", "ip": "nowhere"}
         assert error(await api.client.post("/api/bots/try", json=bad)) == (400, "bad_value", "ip")
 
