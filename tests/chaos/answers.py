@@ -45,7 +45,7 @@ def metrics_for(dimensions: tuple[str, ...]) -> list[str]:
         DIMENSIONS[name].kind is Kind.EVENT and name != "event:page" for name in dimensions
     )
     possible = {Side.EVENTS} if by_event else {Side.EVENTS, Side.VISITS}
-    if "event:page" in dimensions:
+    if "event:page" in dimensions and not by_event:
         possible |= {Side.ENGAGEMENT}
     # No goal is set here, of which there could be a rate.
     return [

@@ -5,8 +5,10 @@ Visits are put together as the API does it from rows: a visitor's events of one 
 order of (ts, event id), with no gap over 30 minutes; engagement joins the visit before it.
 """
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import IO, NamedTuple
 
 import duckdb
@@ -29,6 +31,8 @@ from writer.tables import SUMS
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "memory_limit": "768MB",
+    # Made when something does not fit into memory.
+    "temp_directory": str(Path(tempfile.gettempdir()) / "millrace-rollups"),
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
