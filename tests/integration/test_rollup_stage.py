@@ -232,6 +232,20 @@ def test_days_without_their_rows_are_passed_over(connection: Connection[Any], si
     assert _total(connection, site_id) == 1
 
 
+def test_one_step_takes_many_sites_and_days_each_for_itself(
+    connection: Connection[Any], database: str, site_id: int
+) -> None:
+    other = put_site(database, "other.example", props=["plan"])
+    ours = [event(1), event(90_000, visitor=1), event(180_000)]
+    theirs = [event(1, props={"plan": "x"}), event(2, visitor=1), event(90_000)]
+    commit(connection, site_id, ours)
+    commit(connection, other, theirs)
+    assert step(connection)
+    assert not step(connection)
+    assert stored_days(connection, site_id) == dict(Naive(ours).days)
+    assert stored_days(connection, other) == dict(Naive(theirs, ["plan"]).days)
+
+
 @pytest.mark.anyio
 async def test_the_stage_follows_what_is_stored_and_says_that_it_is_alive(
     connection: Connection[Any], database: str, site_id: int
