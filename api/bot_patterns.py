@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.beacon import longer
-from shared.bots import BadPattern, Judge, Kind, Pattern, check_pattern, packaged_rule_of
+from shared.bots import BadPattern, Judge, Kind, Pattern, check_pattern, packaged_rule_of, steps_of
 from shared.errors import Code, Refusal
 from writer.tables import bot_pattern
 
@@ -20,6 +20,8 @@ MAX_NAME = 100
 """Bytes of a name."""
 MAX_PATTERNS = 100
 """In force for one site, and for the installation."""
+MAX_STEPS = 5_000
+"""Of all of these together, lest one site's patterns delay every site's events."""
 
 _LOCK = 0xB07
 
@@ -80,6 +82,13 @@ async def put_pattern(
         raise Refusal(Code.TOO_MANY, f"there are {MAX_PATTERNS} patterns: remove one first")
     if any(_same(known, pattern) for known in there):
         raise Refusal(Code.CONFLICT, f"{pattern.pattern!r} is there already", field="pattern")
+    known_steps = sum(steps_of(Pattern(p.name, p.kind, p.pattern)) for p in there)
+    if known_steps + steps_of(pattern) > MAX_STEPS:
+        raise Refusal(
+            Code.TOO_MANY,
+            "the patterns together take too long to look for: remove one, or repeat less in them",
+            field="pattern",
+        )
     statement = insert(bot_pattern).values(site_id=site_id, valid_from=now, **pattern._asdict())
     number = await db.scalar(statement.returning(bot_pattern.c.pattern_id))
     return BotPattern(int(number or 0), site_id is None, *pattern, now, None)

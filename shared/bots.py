@@ -15,6 +15,9 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 MAX_PATTERN = 500
 """Bytes of a pattern."""
+MAX_PROGRAM = 1_000
+"""Instructions of a pattern as RE2 compiles it: a look at a user agent takes as many steps for each
+of its bytes at worst."""
 
 _PACKAGED: list[str] = [entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA]
 _CHUNK = 50
@@ -129,8 +132,17 @@ def check_pattern(pattern: Pattern) -> None:
             raise BadPattern("this network holds every address")
         return
     found = compile_agent(pattern.pattern)
+    if found.programsize > MAX_PROGRAM:
+        raise BadPattern("the pattern repeats too much")
     if all(found.search(browser) for browser in _BROWSERS):
         raise BadPattern("the pattern matches every usual browser")
+
+
+def steps_of(pattern: Pattern) -> int:
+    """How long a look with it takes at worst, in instructions. Raises BadPattern."""
+    if pattern.kind == Kind.NETWORK:
+        return 0
+    return int(compile_agent(pattern.pattern).programsize)
 
 
 def compile_agent(pattern: str) -> Any:

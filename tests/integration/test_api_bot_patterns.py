@@ -89,6 +89,18 @@ async def test_there_are_no_more_than_a_hundred_in_force(database: str) -> None:
         await add(api, "/api/bots")
 
 
+async def test_the_patterns_of_one_site_do_not_take_long_together(database: str) -> None:
+    async with api_service(database) as api:
+        await ready(api)
+        path = f"/api/sites/{SITE}/bots"
+        for number in range(5):
+            await add(api, pattern=f"((a|.){{1,28}}b){{3}}{number}")
+        more = await api.client.post(path, json={**OURS, "pattern": "((a|.){1,28}b){3}y"})
+        assert error(more) == (400, "too_many", "pattern")
+        await add(api, kind="network", pattern="198.51.100.0/24")
+        await add(api, "/api/bots", pattern="((a|.){1,28}b){3}y")
+
+
 async def test_a_key_of_one_site_sees_and_changes_that_sites_patterns_alone(database: str) -> None:
     async with api_service(database) as api:
         await ready(api)

@@ -117,6 +117,7 @@ def test_a_pattern_that_cannot_be_used_is_passed_over() -> None:
         agent("long", "a" * 501),
         agent("unprintable", "a\0"),
         agent("explodes", "((a{100}){100}){100}"),
+        agent("repeats", "(a|b|c).{1000}x.{900}y"),
         network("host bits", "203.0.113.7/24"),
         network("words", "office"),
         network("everybody", "0.0.0.0/0"),
