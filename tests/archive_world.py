@@ -13,7 +13,7 @@ from writer.archive.work import ALL_DAYS, write_due
 LONG_AFTER = datetime(2030, 1, 1, tzinfo=UTC)
 MEMORY_MB = 256
 
-_DAYS = """
+DAYS = """
 INSERT INTO site_day (site_id, day, starts_at, ends_at)
 SELECT site_id, day, min(ts), max(ts) + interval '1 microsecond' FROM events
 GROUP BY site_id, day ON CONFLICT DO NOTHING
@@ -28,7 +28,7 @@ _PROGRESS = "UPDATE rollup_progress SET commit_no = settled(), looked_at = now()
 
 def roll_up(connection: Connection[Any]) -> None:
     """As if the rollups had come to the last settled commit."""
-    connection.execute(_DAYS)
+    connection.execute(DAYS)
     connection.execute(_TOUCHED)
     connection.execute(_PROGRESS)
 

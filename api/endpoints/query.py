@@ -40,18 +40,20 @@ async def answer_batch(call: Call, body: Batch) -> BatchAnswers:
 
 
 async def _answer_batch(call: Call, body: Batch) -> BatchAnswers:
-    found = [await _find_site(call, question) for question in body.queries]
-    asked = [pair for pair in found if not isinstance(pair, Refusal)]
+    keys = dict.fromkeys(question.site_id for question in body.queries)
+    sites = {key: await _find_site(call, key) for key in keys}
+    pairs = [(sites[question.site_id], question) for question in body.queries]
+    asked = [(found, question) for found, question in pairs if not isinstance(found, Refusal)]
     async with call.connect_to_query() as db:
         given = iter(await answer_all(db, asked, call.now, *limits(call)))
     return BatchAnswers(
-        [_outcome(each if isinstance(each, Refusal) else next(given)) for each in found]
+        [_outcome(found if isinstance(found, Refusal) else next(given)) for found, _ in pairs]
     )
 
 
-async def _find_site(call: Call, question: Question) -> tuple[Site, Question] | Refusal:
+async def _find_site(call: Call, key: str) -> Site | Refusal:
     try:
-        return await call.site_to_query(question.site_id), question
+        return await call.site_to_query(key)
     except Refusal as refusal:
         return refusal
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,9 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.database import open_pool
 from api.query.answer import answer
+from api.query.archive import Archive
 from api.query.plan import ALL_SOURCES, Source
 from api.query.wire import Answer, Question
 from api.sites import Site
+from tests.archive_world import DAYS, LONG_AFTER, MEMORY_MB
 from tests.oracle import numbers
 from tests.oracle.questions import (
     DIMENSIONS,
@@ -28,10 +31,12 @@ from tests.oracle.questions import (
     TIME_DIMENSIONS,
     date_range,
     metrics_for,
+    question,
     values_of,
 )
 from tests.oracle.store import store
 from tests.oracle.traffic import COMMITS, Event, traffic
+from writer.archive.work import write_due
 from writer.rollups.step import step
 
 bounded = settings(
@@ -57,6 +62,8 @@ class World:
     pool: AsyncEngine
     stage: psycopg.Connection[Any]
     names: Iterator[int]
+    folder: Path
+    archive: Archive
 
     def store(self, zone: str, rows: list[Event]) -> tuple[Site, list[Event]]:
         return self.runner.run(store(self.pool, f"site-{next(self.names)}", zone, rows))
@@ -72,21 +79,32 @@ class World:
         if not alive:
             self.stage.execute("update rollup_progress set looked_at = null")
 
+    def archive_days(self, site_id: int, weekdays: set[int]) -> None:
+        """Those of a site that are rolled up, but for some."""
+        write_due(self.stage, self.folder, MEMORY_MB, LONG_AFTER)
+        self.stage.execute(
+            "delete from archive_file where site_id = %s"
+            " and not extract(isodow from day)::int = any(%s::int[])",
+            [site_id, list(weekdays)],
+        )
+
     def ask(self, found: Site, asked: dict[str, Any], allowed: frozenset[Source]) -> Answer:
         wire = {"site_id": found.key, "include": {"total_rows": True}, **asked}
         return self.runner.run(self._ask(found, msgspec.convert(wire, Question), allowed))
 
     async def _ask(self, found: Site, wire: Question, allowed: frozenset[Source]) -> Answer:
         async with self.pool.connect() as db:
-            return await answer(db, found, wire, datetime.now(UTC), 20.0, allowed=allowed)
+            return await answer(db, found, wire, datetime.now(UTC), 20.0, self.archive, allowed)
 
 
 @pytest.fixture
-def world(database: str) -> Iterator[World]:
+def world(database: str, tmp_path: Path) -> Iterator[World]:
     with asyncio.Runner() as runner, psycopg.connect(database, autocommit=True) as stage:
         stack = AsyncExitStack()
         pool = runner.run(stack.enter_async_context(open_pool(database, 1)))
-        yield World(runner, pool, stage, count())
+        archive = Archive(tmp_path, MEMORY_MB, 1)
+        yield World(runner, pool, stage, count(), tmp_path, archive)
+        archive.close()
         runner.run(stack.aclose())
 
 
@@ -96,10 +114,19 @@ def check(
     given_answer = world.ask(found, asked, allowed)
     event(" and ".join(given_answer.meta.sources))
     results = [msgspec.to_builtins(row) for row in given_answer.results]
+    for row in results:
+        row["metrics"] = [_amount(value) for value in row["metrics"]]
     expected, total = numbers.answer(rows, given_answer.meta.as_of, asked)
     assert results == expected, (asked, allowed)
     assert given_answer.meta.total_rows == total, asked
     return given_answer
+
+
+def _amount(value: Any) -> Any:
+    """Revenue without how it is written."""
+    if not isinstance(value, dict):
+        return value
+    return {"currency": value["currency"], "value": value["value"]}
 
 
 @st.composite
@@ -180,3 +207,21 @@ def test_what_rollups_lack_is_counted_from_rows(world: World, data: st.DataObjec
         if data.draw(st.booleans()):
             asked["date_range"] = data.draw(date_range(rows))
         check(world, found, placed, asked, ALL_SOURCES)
+
+
+@settings(bounded, max_examples=10)
+@given(data=st.data())
+def test_rollups_archive_and_rows_share_out_the_days_of_any_question(
+    world: World, data: st.DataObject
+) -> None:
+    world.roll_up()
+    zone, rows = data.draw(traffic())
+    found, placed = world.store(zone, rows)
+    world.stage.execute(DAYS)
+    archived = data.draw(st.integers(1, COMMITS))
+    world.roll_up_commits(archived, alive=True)
+    world.archive_days(found.site_id, data.draw(st.sets(st.integers(1, 7), min_size=3)))
+    more = data.draw(st.integers(0, COMMITS - archived))
+    world.roll_up_commits(more, alive=data.draw(st.booleans()))
+    for _ in range(8):
+        check(world, found, placed, data.draw(question(rows)), ALL_SOURCES)
