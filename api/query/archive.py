@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import duckdb
+from sqlalchemy import FromClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.query.archive_engine import Engine, Rows, Session
 from api.query.archive_files import Checked, Current, File, read_current
 from api.query.archive_relations import relations, select_bots, select_values
+from api.query.archive_scan import KEPT, Scan, scan_of
 from api.query.fold import Values
 from api.query.plan import needs
 from api.query.ranges import Days, Range
@@ -69,7 +71,7 @@ class Archive:
             return [_nothing(tally, cut) for tally, cut in tallies]
 
         def work(session: Session) -> list[Counted]:
-            return [self._count(session, files, wanted, *each) for each in tallies]
+            return self._count_all(session, files, wanted, tallies)
 
         return await self._run(work, within_s)
 
@@ -100,6 +102,21 @@ class Archive:
             log.warning("the archive cannot be read: %s", type(error).__name__)
             raise Unreadable from error
 
+    def _count_all(
+        self,
+        session: Session,
+        files: Sequence[File],
+        wanted: Range,
+        tallies: Sequence[tuple[Tally, Cut | None]],
+    ) -> list[Counted]:
+        scan = scan_of(self._folder, files, wanted, [tally for tally, _ in tallies])
+        if scan is None:
+            return [self._count(session, files, wanted, *each) for each in tallies]
+        if len(tallies) == 1:
+            return [_uncut(session, scan, 0, scan.keep.cte(KEPT))]
+        session.keep(KEPT, scan.keep)
+        return [_uncut(session, scan, nth, scan.table) for nth in range(len(tallies))]
+
     def _count(
         self, session: Session, files: Sequence[File], wanted: Range, tally: Tally, cut: Cut | None
     ) -> Counted:
@@ -110,6 +127,10 @@ class Archive:
         if cut is not None and not rows and cut.offset:
             [(total,)] = session.rows(select_total(found, wanted, tally, needed))
         return counted(tally, cut, rows, total)
+
+
+def _uncut(session: Session, scan: Scan, nth: int, kept: FromClause) -> Counted:
+    return counted(scan.asked[nth], None, session.rows(scan.select(nth, kept)), None)
 
 
 def counted(tally: Tally, cut: Cut | None, rows: Rows, beyond: int | None) -> Counted:

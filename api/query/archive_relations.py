@@ -49,7 +49,7 @@ def numbered_of(folder: Path, files: Sequence[File], needed: Needs) -> CTE:
         names |= {"visit_no", "page"}
     shown = {name: own(name) for name in sorted(names)}
     counts = "bot IS NULL" if needed.engaged else f"bot IS NULL AND name <> '{ENGAGEMENT}'"
-    return _select(folder, files, shown, counts, "numbered")
+    return from_files(folder, files, shown, counts, "numbered")
 
 
 def select_values(
@@ -57,14 +57,14 @@ def select_values(
 ) -> Select[Any]:
     """Every value of an event's column; a visit's are among them."""
     shown = {"value": own(dimension.column)}
-    values = _select(folder, files, shown, "bot IS NULL", "values_of_files")
+    values = from_files(folder, files, shown, "bot IS NULL", "values_of_files")
     return select(values.c.value).distinct().limit(limit)
 
 
 def select_bots(folder: Path, files: Sequence[File]) -> Select[Any]:
     """Robots, which count nowhere else: (rule, day, events)."""
     shown = {"bot": "bot", "day": "day"}
-    bots = _select(folder, files, shown, "bot IS NOT NULL", "bots_of_files")
+    bots = from_files(folder, files, shown, "bot IS NOT NULL", "bots_of_files")
     return select(bots.c.bot, bots.c.day, func.count()).group_by(bots.c.bot, bots.c.day)
 
 
@@ -72,7 +72,7 @@ def _visits_of(folder: Path, files: Sequence[File], needed: Needs, numbered: CTE
     """A row a visit: its first event's, which has the visit's measures beside it."""
     shown = {name: own(name) for name in _KEY} | MEASURES
     shown |= {name: of_visit(name) for name in sorted(needed.visit_dimensions)}
-    visits = _select(folder, files, shown, "visit_views IS NOT NULL", "of_files")
+    visits = from_files(folder, files, shown, "visit_views IS NOT NULL", "of_files")
     if not needed.deeds:
         return visits
     done = (
@@ -121,9 +121,10 @@ def _prop(name: str) -> str:
     return f"coalesce(nullif({value}, ''), '{ABSENT}')"
 
 
-def _select(
+def from_files(
     folder: Path, files: Sequence[File], shown: dict[str, str], where: str, name: str
 ) -> CTE:
+    """Columns by name, in DuckDB's words, of the rows that a condition holds for."""
     paths = bindparam("paths", [str(folder / file.path) for file in files], ARRAY(Text))
     columns: list[ColumnElement[Any]] = [
         literal_column(source).label(each) for each, source in shown.items()
