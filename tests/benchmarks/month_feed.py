@@ -69,10 +69,10 @@ class Feed:
                 raise RuntimeError("the writer did not store what was sent")
             time.sleep(_LOOK_EVERY_S)
 
-    def tell_all_is_sent(self) -> None:
+    def tell(self, *, ended: bool) -> None:
         """A heartbeat: nothing received until now is still to come."""
         now = system_clock()
-        beat = BootBeat(now, self._seq, now, self._seq, ended=True, counted_to=self._seq)
+        beat = BootBeat(now, self._seq, now, self._seq, ended=ended, counted_to=self._seq)
         name = f"{self._boot:012x}"
         self.redis.hset(redis_key(self._edge), name, msgspec.msgpack.encode(beat))
 

@@ -158,11 +158,13 @@ class MonthWorld:
             for day in wanted:
                 beacons = [each for site in sites for each in beacons_of(site, day)]
                 sent += feed.send(sorted(beacons))
+                # So that the ledger does not have everything to fold at the end.
+                feed.tell(ended=False)
                 if day.day % _TELL_EVERY_DAYS == 0:
                     self.say(f"  {day}: {sent:,} events after {time.monotonic() - began:.0f} s")
             feed.wait_until_stored(600)
             took["sent and stored"] = round(time.monotonic() - began, 1)
-            feed.tell_all_is_sent()
+            feed.tell(ended=True)
             self._wait_until_final(wanted[-1])
         return sent
 
