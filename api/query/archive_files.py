@@ -49,15 +49,8 @@ async def read_current(db: AsyncConnection, site_id: int, span: Days) -> Current
     day, file = site_day.c, archive_file.c
     mine = (file.site_id == day.site_id) & (file.day == day.day)
     holds = (file.commit_no >= day.touched) & (file.definition == DEFINITION)
-    columns = (
-        file.path,
-        file.bytes,
-        file.sha256,
-        file.mtime_ns,
-        file.steady,
-        file.fault,
-        file.rows,
-    )
+    names = ("path", "bytes", "sha256", "mtime_ns", "steady", "fault", "rows")
+    columns = [file[name] for name in names]
     asked = (
         select(day.day, day.touched, day.state, holds, *columns)
         .select_from(site_day.outerjoin(archive_file, mine))
@@ -65,18 +58,7 @@ async def read_current(db: AsyncConnection, site_id: int, span: Days) -> Current
     )
     files: dict[date, File] = {}
     known: set[date] = set()
-    for (
-        each,
-        touched,
-        state,
-        is_current,
-        path,
-        size,
-        sha256,
-        mtime_ns,
-        steady,
-        fault,
-    ) in await db.execute(asked):
+    for each, touched, state, is_current, *recorded in await db.execute(asked):
         if touched or state != "open":
             known.add(each)
         if is_current:
