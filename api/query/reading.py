@@ -160,13 +160,16 @@ async def _count_asks(plans: "Plans", asks: Sequence[Ask]) -> list[Counted]:
     for ask, plan in zip(asks, planned, strict=True):
         ask.reading.note(plan.parts, plan.days)
     return [
-        each[0] if len(each) == 1 else Counted(merge([counted.groups for counted in each]))
+        Counted(
+            merge([counted.groups for counted in each]), each[0].total if len(each) == 1 else None
+        )
         for each in found
     ]
 
 
-_Choice = tuple[int, Range, Part, AllOf]
-"""Of one site and range, the days of one source, and the filters."""
+_Choice = tuple[int, Range, Part, AllOf | None]
+"""Of one site and range, the days of one source, and the filters; None for the archive, which
+finds out by itself what several filters have in common."""
 
 
 def _shared(asks: Sequence[Ask], planned: Sequence[Planned]) -> dict[_Choice, list[int]]:
@@ -174,7 +177,7 @@ def _shared(asks: Sequence[Ask], planned: Sequence[Planned]) -> dict[_Choice, li
     choices = defaultdict[_Choice, list[int]](list)
     for number, (ask, plan) in enumerate(zip(asks, planned, strict=True)):
         for part in plan.parts:
-            filters = ask.wanted.tally.filters
+            filters = None if part.source is Source.ARCHIVE else ask.wanted.tally.filters
             choices[ask.reading.site_id, ask.range, part, filters].append(number)
     return choices
 
@@ -187,7 +190,7 @@ def _uncut(wanted: Wanted, plan: Planned) -> Wanted:
 async def _count_part(
     plans: "Plans", site_id: int, wanted: Range, part: Part, tallies: Sequence[Wanted]
 ) -> list[Counted]:
-    """Tallies with the same filters."""
+    """Tallies of one choice."""
     snapshot = plans.snapshot
     if part.source is Source.ROLLUPS:
         return [await _count_rolled(plans, site_id, part, each) for each in tallies]

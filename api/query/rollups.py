@@ -32,7 +32,7 @@ from api.query.plan import OF_ENGAGEMENT, OF_EVENTS, OF_VISITS, spans_of
 from api.query.props import COLUMN as PROPS
 from api.query.props import is_prop
 from api.query.ranges import Days
-from api.query.statements import cut_groups, key
+from api.query.statements import all_groups, cut_groups, key
 from api.query.sums import Counted, Groups, Tally, Wanted
 from api.query.vocabulary import OF_ITS_PAGEVIEWS, Dimension, Kind
 from writer.tables import rollup_day, rollup_hour, rollup_left_out, rollup_props
@@ -136,7 +136,7 @@ async def count_rollups(
     """The tally's groups over these days."""
     tally, cut = wanted
     grouped = _select_grouped(site_id, spans, tally, rolled).cte("grouped")
-    statement = select(grouped) if cut is None else cut_groups(grouped, tally, cut)
+    statement = all_groups(grouped) if cut is None else cut_groups(grouped, tally, cut)
     rows = list(await db.execute(statement))
     keys = len(tally.dimensions)
     groups: Groups = {tuple(row[:keys]): tuple(row[keys : keys + len(tally.sums)]) for row in rows}

@@ -40,7 +40,7 @@ from api.query.conditions import holds
 from api.query.plan import OF_ENGAGEMENT, OF_EVENTS, OF_MONEY, OF_VISITS, Needs, needs
 from api.query.ranges import Range
 from api.query.scope import within
-from api.query.sums import Cut, Tally
+from api.query.sums import MAX_GROUPS, Cut, Tally
 from api.query.vocabulary import ENTRY_PAGE, GOAL, PAGE, Dimension, Kind
 from shared.beacon import ENGAGEMENT, PAGEVIEW
 
@@ -96,7 +96,12 @@ def select_groups_of(
 ) -> Select[Any]:
     """As select_groups, of what has been chosen already; ``needed``: what it was chosen with."""
     grouped = _group(chosen, tally, needed.engaged)
-    return select(grouped) if cut is None else cut_groups(grouped, tally, cut)
+    return all_groups(grouped) if cut is None else cut_groups(grouped, tally, cut)
+
+
+def all_groups(grouped: FromClause) -> Select[Any]:
+    """All that there may be, and one more."""
+    return select(grouped).limit(MAX_GROUPS + 1)
 
 
 def cut_groups(grouped: FromClause, tally: Tally, cut: Cut) -> Select[Any]:

@@ -8,12 +8,17 @@ import msgspec
 from api.query.filters import AllOf
 from api.query.goals import Goal
 from api.query.vocabulary import Dimension
+from shared.errors import Code, Refusal
 
 Key = tuple[Any, ...]
 """A value for each dimension: text, or the bucket of a time dimension."""
 
 Groups = dict[Key, tuple[int, ...]]
 """The sums of each key, in the order in which the tally names them."""
+
+
+MAX_GROUPS = 1_000_000
+"""Of one tally that no source can cut: more are refused, not held in memory."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -50,14 +55,25 @@ class Counted(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
+def bounded(groups: Groups) -> Groups:
+    """Raises Refusal where there are too many."""
+    if len(groups) <= MAX_GROUPS:
+        return groups
+    message = (
+        f"there are over {MAX_GROUPS:,} rows to put in order: ask for a shorter range, for fewer "
+        "dimensions at once, or order by a count"
+    )
+    raise Refusal(Code.BAD_QUERY, message, field="dimensions")
+
+
 def merge(parts: Sequence[Groups]) -> Groups:
     """Groups of several sources, which counted disjoint site-days."""
-    merged = dict(parts[0])
+    merged = dict(bounded(parts[0]))
     for part in parts[1:]:
-        for key, sums in part.items():
+        for key, sums in bounded(part).items():
             before = merged.get(key)
             merged[key] = sums if before is None else _added(before, sums)
-    return merged
+    return bounded(merged)
 
 
 def in_cut_order(tally: Tally, cut: Cut, groups: Groups) -> Groups:
