@@ -1,6 +1,6 @@
 """What the archive's tests share: site-days that are closed and rolled up, in a word."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,3 @@ def write_archive(database: str, folder: Path, now: datetime = LONG_AFTER) -> li
         roll_up(connection)
         write_due(connection, folder, MEMORY_MB, now)
         return read_filed(connection, ALL_DAYS)
-
-
-def days_later(days: int) -> datetime:
-    """Long after."""
-    return LONG_AFTER + timedelta(days=days)

@@ -4,7 +4,6 @@ import hashlib
 import logging
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import select
@@ -82,12 +81,8 @@ def _days(span: Days) -> list[date]:
     return [date.fromordinal(n) for n in range(span.first.toordinal(), span.last.toordinal() + 1)]
 
 
-class Seen(NamedTuple):
-    """A file as it was when its bytes were read."""
-
-    size: int
-    mtime_ns: int
-    inode: int
+Seen = tuple[int, int, int]
+"""Size, time of change in ns and inode of a file when its bytes were read."""
 
 
 class Checked:
@@ -104,7 +99,7 @@ class Checked:
         try:
             stat = path.stat()
             fault = fault_of(stat.st_size, file.size)
-            seen = Seen(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            seen = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
             known = file.is_trusted and stat.st_mtime_ns == file.mtime_ns
             if fault is None and not known and self._read.get((file.path, file.sha256)) != seen:
                 fault = self._read_whole(path, file, seen)
