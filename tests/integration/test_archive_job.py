@@ -31,6 +31,8 @@ from writer.archive.work import (
     verify_some,
     write_due,
 )
+from writer.locks import Lock
+from writer.rollups.step import step
 from writer.zones import moment
 
 TODAY = moment(NOON)
@@ -188,6 +190,14 @@ def test_only_one_writes_at_a_time(
     assert write(db, folder) == 1
 
 
+def test_the_rollups_go_on_while_the_archive_is_written(
+    db: Connection[Any], database: str, pipe: Pipe
+) -> None:
+    store(pipe)
+    with psycopg.connect(database, autocommit=True) as other, alone(other):
+        assert step(db)
+
+
 def test_a_day_that_changes_while_it_is_written_is_not_recorded(
     db: Connection[Any], database: str, pipe: Pipe, folder: Path
 ) -> None:
@@ -246,8 +256,10 @@ def test_a_death_at_any_moment_leaves_the_old_file_or_the_new_one(
     )
     assert len(found) == int(is_new or before)
     assert [check_file(folder, filed) for filed in found] == [None] * len(found)
-    # The next run goes on from whatever stands there, and sweeps up.
+    # The next run goes on from whatever stands there, and sweeps up; the server may notice a little
+    # later that the one who held the lock is gone.
     age(folder)
+    db.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (Lock.ARCHIVE, Lock.ARCHIVE))
     keep(db, folder, MEMORY_MB, LONG_AFTER)
     filed = only(db)
     assert (filed.rows, filed.stale, check_file(folder, filed)) == (3 + 2 * before, False, None)

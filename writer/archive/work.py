@@ -21,10 +21,10 @@ from writer.archive.day import Became, write_day
 from writer.archive.engine import open_engine
 from writer.archive.folder import sweep
 from writer.archive.record import Choice, SiteDay, read_due, read_filed
+from writer.locks import Lock
 
 log = logging.getLogger("jobs")
 
-_ALONE = 7_235_421
 VERIFY_AFTER = timedelta(days=30)
 """A file's bytes are read again after so long, by the job, even if nothing seems to be wrong."""
 
@@ -56,14 +56,14 @@ class Progress(NamedTuple):
 @contextmanager
 def alone(connection: Connection[Any]) -> Iterator[None]:
     """Nobody else writes the archive meanwhile. Raises Busy."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ALONE,)).fetchone()
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (Lock.ARCHIVE,)).fetchone()
     if not (row and row[0]):
         raise Busy
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_ALONE,))
+            connection.execute("SELECT pg_advisory_unlock(%s)", (Lock.ARCHIVE,))
 
 
 def final_at(connection: Connection[Any], now: datetime) -> datetime:

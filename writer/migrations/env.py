@@ -6,13 +6,14 @@ A session-level advisory lock lets two processes start at once: the second finds
 from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
 
+from writer.locks import Lock
 from writer.tables import metadata
 
-_LOCK = 0x4D696C6C  # any number that nothing else locks
+_LOCK = {"lock": Lock.MIGRATIONS.value}
 
 
 def _migrate(connection: Connection) -> None:
-    connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text("select pg_advisory_lock(:lock)"), _LOCK)
     connection.commit()
     try:
         context.configure(connection=connection, target_metadata=metadata)
@@ -20,7 +21,9 @@ def _migrate(connection: Connection) -> None:
             context.run_migrations()
     finally:
         connection.rollback()
-        connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        connection.execute(
+            text("select pg_advisory_unlock(:lock)"), _LOCK
+        )
         connection.commit()
 
 
