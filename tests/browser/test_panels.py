@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import psycopg
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 
 from tests.browser.panel_world import COLUMNS, OVERVIEW, assert_whole, days_ago, put, view
 from tests.browser.watched_site import WatchedSite, keep_picture, watched_site
@@ -97,6 +98,34 @@ def test_each_panel_shows_what_the_api_answers(watched: WatchedSite, page: Page)
     expect(row(panel(page, "Events"), "signup").locator("td")).to_have_text(["2", "2"])
     expect(row(panel(page, "Events"), "pageview")).to_have_count(0)
     keep_picture(page, "panels")
+    assert watched.complaints == []
+
+
+def test_a_view_asks_all_its_questions_at_once_and_they_are_of_one_moment(page: Page) -> None:
+    asked: list[Request] = []
+    page.on("request", lambda one: asked.append(one) if "/api/v2/query" in one.url else None)
+    with page.expect_response("**/api/v2/query/batch") as answering:
+        page.reload()
+    answers = answering.value.json()["answers"]
+    expect(row(panel(page, "Events"), "signup")).to_be_visible()
+    assert len({answer["meta"]["as_of"] for answer in answers}) == 1
+    paths = [urlsplit(one.url).path for one in asked]
+    assert [path for path in paths if path != "/api/v2/query/not-counted"] == [
+        "/api/v2/query/batch"
+    ]
+    # The figures and the line, each with the period before, and five panels.
+    assert len(answers) == 9
+
+
+def test_what_was_not_counted_is_told_with_its_reason(watched: WatchedSite, page: Page) -> None:
+    with psycopg.connect(watched.store.url) as db:
+        db.execute("INSERT INTO not_counted VALUES (1, current_date, 'dropped:gpc', 1234)")
+    put(watched.store, *[view(n, bot="^curl") for n in range(3)])
+    page.reload()
+    told = rows(panel(page, "Not counted"))
+    expect(told).to_have_text(
+        [re.compile(r"Global Privacy Control.*1,234$"), re.compile(r"Robot.*\^curl\s*3$")]
+    )
     assert watched.complaints == []
 
 
@@ -399,20 +428,21 @@ def test_a_panel_that_fails_leaves_the_others_and_can_be_asked_again(
     watched: WatchedSite, page: Page
 ) -> None:
     def fail(route: Route) -> None:
-        if "visit:source" in (route.request.post_data or ""):
-            body = '{"error": {"code": "query_timeout", "message": "too slow"}}'
-            route.fulfill(status=504, content_type="application/json", body=body)
-        else:
-            route.fallback()
+        queries = route.request.post_data_json["queries"]
+        answers = route.fetch().json()["answers"]
+        for index, query in enumerate(queries):
+            if query.get("dimensions") == ["visit:source"]:
+                answers[index] = {"error": {"code": "query_timeout", "message": "too slow"}}
+        route.fulfill(json={"answers": answers})
 
-    page.route("**/api/v2/query", fail)
+    page.route("**/api/v2/query/batch", fail)
     page.reload()
     sources = panel(page, "Sources")
     expect(sources.get_by_role("alert")).to_contain_text("Choose a shorter period")
     expect(row(panel(page, "Pages"), "/pricing")).to_be_visible()
     expect(row(panel(page, "Events"), "signup")).to_be_visible()
     keep_picture(page, "panel-fault")
-    page.unroute("**/api/v2/query")
+    page.unroute("**/api/v2/query/batch")
     sources.get_by_role("button", name="Try again").press("Enter")
     expect(row(sources, "Google")).to_be_visible()
     expect(sources.get_by_role("tabpanel")).to_be_focused()

@@ -71,6 +71,34 @@ export const readSite = (key: string, signal?: AbortSignal): Promise<LookedAtSit
 export const askNumbers = <T>(question: unknown, signal: AbortSignal): Promise<T> =>
   call("POST", "/api/v2/query", question, signal, SLOWEST_ANSWER_MS);
 
+/** An answer, or why there is none. */
+export type Outcome<T> = T | { error: { code: string; message: string; field?: string } };
+
+/** POST /api/v2/query/batch: 20 questions at most, all answered as of one moment, in their order. */
+export async function askBatch<T>(
+  queries: readonly unknown[],
+  signal: AbortSignal,
+): Promise<Outcome<T>[]> {
+  const path = "/api/v2/query/batch";
+  const { answers } = await call<{ answers: Outcome<T>[] }>(
+    "POST",
+    path,
+    { queries },
+    signal,
+    SLOWEST_ANSWER_MS,
+  );
+  return answers;
+}
+
+export interface NotCounted {
+  /** Kind and reason. */
+  results: { metrics: [number]; dimensions: [string, string] }[];
+  meta: { total_rows: number; missing_days?: string[] };
+}
+
+export const askNotCounted = (question: unknown, signal: AbortSignal): Promise<NotCounted> =>
+  call("POST", "/api/v2/query/not-counted", question, signal, SLOWEST_ANSWER_MS);
+
 export interface Completeness {
   final_until: string;
   closed_through: string;

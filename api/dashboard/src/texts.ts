@@ -111,6 +111,39 @@ export const texts = {
       late: (day: string) =>
         `A browser that was offline sends what it has kept for up to 24 hours. Nothing up to ${day} can change any more.`,
     },
+    notCounted: {
+      title: "Not counted",
+      lead: "What came in this period and is in no number above, whatever the filters.",
+      reason: "Why",
+      events: "Events",
+      none: "Whatever came in this period was counted.",
+      all: (reasons: string) => `All ${reasons} reasons`,
+      missing: (days: string) => `Of ${days} it is no longer known.`,
+      reasons: {
+        bot: { known: {}, other: (rule: string) => `Robot, by the rule ${rule}` },
+        exclusion: { known: {}, other: (name: string) => `Left out by your exclusion “${name}”` },
+        dropped: {
+          known: {
+            dnt: "The browser asks not to be tracked (Do Not Track)",
+            gpc: "The browser asks for privacy (Global Privacy Control)",
+            prefetch: "The page was fetched ahead and may never have been seen",
+            excluded: "The address is one that the site’s settings leave out",
+          },
+          other: (reason: string) => `Not kept: ${reason}`,
+        },
+        refused: {
+          known: {
+            forbidden_origin: "Refused: sent from a page of another site",
+            rate_limited: "Refused: too many at once from one address",
+            unauthenticated: "Refused: without a valid key",
+            forbidden: "Refused: with a key that does not allow it",
+            too_large: "Refused: larger than an event may be",
+          },
+          other: (code: string) => `Refused: ${code}`,
+        },
+        quarantined: { known: {}, other: (reason: string) => `Set aside for you to look at: ${reason}` },
+      },
+    },
     loading: "Loading…",
   },
 

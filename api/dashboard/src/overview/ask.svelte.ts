@@ -1,8 +1,9 @@
 /** One question of a component, asked anew whenever it changes. */
 
-import { ApiFault, askNumbers } from "../api";
+import { ApiFault } from "../api";
 import { session } from "../session.svelte";
 import type { Answer, Question } from "./questions";
+import { askTogether } from "./together";
 
 /** `answer` is that of the question before while `loading`; null before the first. */
 export interface Asked<T> {
@@ -20,7 +21,7 @@ export const refresh = (): void => void (refreshes += 1);
 
 /** While the component is being made. The question before is given up; null asks nothing. */
 export const ask = (question: () => Question | null): Asked<Answer> =>
-  follow(question, (body, signal) => askNumbers<Answer>(body, signal));
+  follow(question, askTogether);
 
 /** The same for whatever else a request is made from. */
 export function follow<Q, T>(

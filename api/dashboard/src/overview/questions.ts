@@ -90,9 +90,18 @@ export function seriesBeforeQuestion(overview: OverviewState, metric: Metric): Q
   return before && { ...seriesQuestion(overview, metric), date_range: days(before) };
 }
 
+/** Body of POST /api/v2/query/not-counted: by kind and reason. `limit`: rows. */
+export const notCountedQuestion = (overview: OverviewState, limit: number) => ({
+  site_id: overview.site,
+  date_range: rangeOf(overview),
+  pagination: { limit },
+});
+
+const rangeOf = ({ span }: OverviewState): Range => (span ? days(span) : "all");
+
 const base = (overview: OverviewState): Omit<Question, "metrics"> => ({
   site_id: overview.site,
-  date_range: overview.span ? days(overview.span) : "all",
+  date_range: rangeOf(overview),
   filters: overview.view.filters.map(written),
 });
 
