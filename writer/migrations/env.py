@@ -21,9 +21,7 @@ def _migrate(connection: Connection) -> None:
             context.run_migrations()
     finally:
         connection.rollback()
-        connection.execute(
-            text("select pg_advisory_unlock(:lock)"), _LOCK
-        )
+        connection.execute(text("select pg_advisory_unlock(:lock)"), _LOCK)
         connection.commit()
 
 
