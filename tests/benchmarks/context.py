@@ -50,8 +50,9 @@ class Context:
     @cached_property
     def duckdb(self) -> DuckDB:
         """With the month's rows, as ``chdb``."""
+        month = self.month
         self.say("  loading DuckDB …")
-        return self._closing.enter_context(closing(DuckDB(self.month.folder, self.month.database)))
+        return self._closing.enter_context(closing(DuckDB(month.folder, month.database)))
 
     @cached_property
     def chdb(self) -> ChDB:
