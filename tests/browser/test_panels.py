@@ -1,6 +1,7 @@
 """Panels and filters of the overview in Chromium, over a real API and database."""
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -428,7 +429,7 @@ def test_a_panel_that_fails_leaves_the_others_and_can_be_asked_again(
     watched: WatchedSite, page: Page
 ) -> None:
     def fail(route: Route) -> None:
-        queries = route.request.post_data_json["queries"]
+        queries = json.loads(route.request.post_data or "")["queries"]
         answers = route.fetch().json()["answers"]
         for index, query in enumerate(queries):
             if query.get("dimensions") == ["visit:source"]:
