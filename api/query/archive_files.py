@@ -28,9 +28,7 @@ class File(msgspec.Struct, frozen=True):
     path: str
     size: int
     sha256: bytes
-    mtime_ns: int
     steady: frozenset[str]
-    is_trusted: bool
     rows: int = 0
     is_only: bool = False
 
@@ -48,7 +46,7 @@ async def read_current(db: AsyncConnection, site_id: int, span: Days) -> Current
     day, file = site_day.c, archive_file.c
     mine = (file.site_id == day.site_id) & (file.day == day.day)
     holds = (file.commit_no >= day.touched) & (file.definition == DEFINITION)
-    names = ("path", "bytes", "sha256", "mtime_ns", "steady", "fault", "rows")
+    names = ("path", "bytes", "sha256", "steady", "rows")
     columns = [file[name] for name in names]
     asked = (
         select(day.day, day.touched, day.state, holds, *columns)
@@ -61,12 +59,9 @@ async def read_current(db: AsyncConnection, site_id: int, span: Days) -> Current
         if touched or state != "open":
             known.add(each)
         if is_current:
-            path, size, sha256, mtime_ns, steady, fault, rows = recorded
-            columns_of = frozenset(steady)
-            trusted, is_only = fault is None, state == "file"
-            files[each] = File(
-                each, path, size, sha256, mtime_ns, columns_of, trusted, rows, is_only
-            )
+            path, size, sha256, steady, rows = recorded
+            is_only = state == "file"
+            files[each] = File(each, path, size, sha256, frozenset(steady), rows, is_only)
     return Current(_worthwhile(files), frozenset(_days(span)) - known)
 
 
@@ -81,13 +76,14 @@ def _days(span: Days) -> list[date]:
     return [date.fromordinal(n) for n in range(span.first.toordinal(), span.last.toordinal() + 1)]
 
 
-Seen = tuple[int, int, int]
-"""Size, time of change in ns and inode of a file when its bytes were read."""
+Seen = tuple[int, int, int, int]
+"""Size, mtime and ctime in ns, and inode of a file when its bytes were read. Nobody who alters a
+file can set its ctime back, as rsync and utime do with the other."""
 
 
 class Checked:
-    """What this process knows of files: a look at size and time is enough while both are what the
-    writer recorded, or what they were when the bytes were read here."""
+    """What this process knows of files: each is read whole once; then a look is enough while all
+    that can be seen of it is what it was then."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -99,9 +95,8 @@ class Checked:
         try:
             stat = path.stat()
             fault = fault_of(stat.st_size, file.size)
-            seen = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-            known = file.is_trusted and stat.st_mtime_ns == file.mtime_ns
-            if fault is None and not known and self._read.get((file.path, file.sha256)) != seen:
+            seen = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+            if fault is None and self._read.get((file.path, file.sha256)) != seen:
                 fault = self._read_whole(path, file, seen)
         except OSError:
             fault = MISSING

@@ -157,3 +157,19 @@ def test_a_file_that_goes_away_after_the_look_leaves_the_day_to_rows(
     monkeypatch.setattr("api.query.archive_files.Checked.fault", lambda *_: None)
     (world.folder / filed.path).unlink()
     assert world.ask() == (before, ["rows"], [])
+
+
+@pytest.mark.parametrize("is_believed", [False, True])
+def test_a_byte_altered_with_size_and_time_set_back_leaves_the_day_to_rows(
+    world: World, is_believed: bool
+) -> None:
+    file = world.folder / world.write().path
+    before = world.ask()[0] if is_believed else None
+    stat, held = file.stat(), bytearray(file.read_bytes())
+    held[len(held) // 2] ^= 1
+    file.chmod(0o600)
+    file.write_bytes(held)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    results, sources, missing = world.ask()
+    assert (sources, missing) == (["rows"], [])
+    assert before in (None, results)
