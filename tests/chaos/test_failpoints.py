@@ -26,6 +26,8 @@ WHERE = {
     "trimmed": "drain",
     "committed": "writer",
     "acked": "writer",
+    "summed": "writer",
+    "rolled_up": "writer",
 }
 IN_AN_OUTAGE = {"spooled", "drained", "trimmed"}
 
