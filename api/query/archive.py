@@ -25,6 +25,7 @@ from api.query.ranges import Days, Range
 from api.query.statements import select_groups, select_total
 from api.query.sums import Counted, Cut, Tally
 from api.query.vocabulary import Dimension
+from shared.errors import Code, Refusal
 from shared.metrics import API_ARCHIVE_FAULTS
 
 T = TypeVar("T")
@@ -97,7 +98,10 @@ class Archive:
     async def _run(self, work: Callable[[Session], T], within_s: float) -> T:
         try:
             return await self._engine.run(work, within_s)
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        except duckdb.OutOfMemoryException:
+            raise _too_large() from None
+        except duckdb.Error as error:
+            # A damaged file shows itself in whatever its bytes happen to say.
             API_ARCHIVE_FAULTS.labels("unreadable").inc()
             log.warning("the archive cannot be read: %s", type(error).__name__)
             raise Unreadable from error
@@ -145,3 +149,12 @@ def counted(tally: Tally, cut: Cut | None, rows: Rows, beyond: int | None) -> Co
 def _nothing(tally: Tally, cut: Cut | None) -> Counted:
     groups = {} if tally.dimensions else {(): (0,) * len(tally.sums)}
     return Counted(groups, None if cut is None else len(groups))
+
+
+def _too_large() -> Refusal:
+    return Refusal(
+        Code.BAD_QUERY,
+        "the answer needs more memory than the archive may use: ask for a shorter range, or for "
+        "fewer dimensions at once",
+        field="dimensions",
+    )

@@ -19,7 +19,7 @@ from shared.failpoints import ARCHIVE, VARIABLE
 from tests.archive_world import LONG_AFTER, MEMORY_MB, roll_up, write_archive
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_site
 from writer.archive.check import check_file
-from writer.archive.day import Became
+from writer.archive.day import Became, write_day
 from writer.archive.folder import OLD_AFTER_S
 from writer.archive.record import Choice, Filed, read_filed
 from writer.archive.work import (
@@ -166,6 +166,44 @@ def age(folder: Path) -> None:
     then = time.time() - OLD_AFTER_S - 60
     for file in folder.rglob("*"):
         os.utime(file, (then, then))
+
+
+def test_what_nothing_names_leaves_though_a_day_cannot_be_written(
+    db: Connection[Any], pipe: Pipe, folder: Path
+) -> None:
+    store(pipe)
+    roll_up(db)
+    gone = folder / "site=77" / "day=2026-01-01" / "1.parquet"
+    gone.parent.mkdir(parents=True)
+    gone.touch()
+    age(folder)
+    # A file stands where the day's folder would be.
+    (folder / f"site={only_site(db)}").touch()
+    with pytest.raises(OSError, match="site="):
+        keep(db, folder, MEMORY_MB, LONG_AFTER)
+    assert not gone.exists()
+
+
+def test_a_day_that_the_database_cannot_read_holds_no_other_up(
+    db: Connection[Any], database: str, pipe: Pipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_site(database, "other.example")
+    store(pipe)
+    store(pipe, site="other.example")
+    roll_up(db)
+    refused: list[int] = []
+
+    def refuse_first(connection: Connection[Any], *rest: Any) -> Became:
+        if not refused:
+            refused.append(1)
+            with connection.transaction():
+                connection.execute("SELECT 1 / 0")
+        return write_day(connection, *rest)
+
+    monkeypatch.setattr("writer.archive.work.write_day", refuse_first)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        write_due(db, folder, MEMORY_MB, LONG_AFTER)
+    assert len(read_filed(db, ALL_DAYS)) == 1
 
 
 def test_the_choice_of_site_and_days_bounds_what_is_written(

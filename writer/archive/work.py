@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import psycopg
 from psycopg import Connection
 
 from shared.completeness import READ, final_until, judge, parameters
@@ -97,7 +98,9 @@ def write_due(
 
             try:
                 became[write_day(connection, engine, folder, each, report)] += 1
-            except (duckdb.Error, OSError) as error:
+            except (duckdb.Error, OSError, psycopg.Error) as error:
+                if connection.closed:
+                    raise
                 log.warning("site %d, %s is not archived: %s", *each, type(error).__name__)
                 failure = error
     if failure is not None:
@@ -113,14 +116,22 @@ def keep(
     limits: Limits = USUAL,
 ) -> int:
     """What the job does each hour; returns how many files it wrote. Raises Busy."""
+    # First, since a disk that is full has room again then, and a failure below ends the run.
+    sweep_up(connection, folder)
     verify_some(connection, folder, now, limits.verify_s)
     became = write_due(connection, folder, memory_mb, now, within_s=limits.write_s)
     if became[Became.WRITTEN]:
         log.info("%d site-days are archived", became[Became.WRITTEN])
+    sweep_up(connection, folder)
+    return became[Became.WRITTEN]
+
+
+def sweep_up(connection: Connection[Any], folder: Path) -> None:
+    """Delete files that no record names: left by a death, superseded, or of days that are gone.
+    Raises Busy."""
     with alone(connection):
         recorded = {filed.path for filed in read_filed(connection, ALL_DAYS)}
         sweep(folder, recorded.__contains__)
-    return became[Became.WRITTEN]
 
 
 def verify_some(
@@ -132,10 +143,11 @@ def verify_some(
     began = time.monotonic()
     filed = read_filed(connection, ALL_DAYS)
     changed = [each for each in filed if each.fault is None and not is_unchanged(folder, each)]
+    paths = {each.path for each in changed}
     long_ago = [
         each
         for each in filed
-        if each not in changed and (each.verified_at or each.written_at) < now - VERIFY_AFTER
+        if each.path not in paths and (each.verified_at or each.written_at) < now - VERIFY_AFTER
     ]
     for each in [*changed, *sorted(long_ago, key=lambda one: one.verified_at or one.written_at)]:
         if time.monotonic() - began > within_s:

@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
-from writer.archive.work import Busy, keep
+from writer.archive.work import Busy, keep, sweep_up
 from writer.database import connect
 from writer.jobs.setting_up import job_settings
 
@@ -14,13 +14,15 @@ _ANSWER_S = 120.0
 
 
 def run() -> int:
-    """Write what is due; returns how many files were written."""
+    """Write what is due, and delete what nothing names; returns how many files were written."""
     settings = job_settings()
-    if not settings.archive:
-        return 0
     with connect(settings.postgres_url, autocommit=True, answer_s=_ANSWER_S) as connection:
         folder, memory_mb = settings.archive_folder, settings.archive_memory_mb
         try:
+            if not settings.archive:
+                # What has been written still leaves with its day.
+                sweep_up(connection, folder)
+                return 0
             return keep(connection, folder, memory_mb, datetime.now(UTC))
         except Busy:
             log.info("somebody else writes the archive now")

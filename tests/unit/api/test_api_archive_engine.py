@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from sqlalchemy import literal_column, select, text
 
+from api.query.archive import Archive, Unreadable
 from api.query.archive_engine import Engine, Session, TookTooLong
+from shared.errors import Code, Refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -46,3 +50,31 @@ async def test_it_ends_when_nobody_waits_for_it(engine: Engine) -> None:
     assert asked in done
     assert asked.cancelled()
     assert await engine.run(ask_short, 30) == [(1,)]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    made = Archive(tmp_path, 16, 1)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("error", [duckdb.Error, duckdb.BinderException, duckdb.IOException])
+async def test_whatever_damage_looks_like_the_file_is_unreadable(
+    archive: Archive, error: type[Exception]
+) -> None:
+    def stumble(_: Session) -> None:
+        raise error("TProtocolException: Invalid data")
+
+    with pytest.raises(Unreadable):
+        await archive._run(stumble, 30)
+
+
+async def test_an_answer_too_large_for_its_memory_is_refused_by_name(archive: Archive) -> None:
+    huge: Any = select(literal_column("length(list(range)::text)")).select_from(
+        text("range(100000000)")
+    )
+    with pytest.raises(Refusal) as refused:
+        await archive._run(lambda session: session.rows(huge), 60)
+    assert refused.value.code is Code.BAD_QUERY
+    assert "memory" in refused.value.message
