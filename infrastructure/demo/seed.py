@@ -37,7 +37,8 @@ class Seed:
     _sent: dict[date, list[PastEvent]] = field(default_factory=dict, init=False)
 
     async def run(self, now: datetime) -> int:
-        """How many events were sent; by then all of them are stored. Raises Problem."""
+        """How many events were sent; by then all of them are stored, and answers hold them.
+        Raises Problem."""
         try:
             async with (
                 await psycopg.AsyncConnection.connect(self.postgres_url, autocommit=True) as db,
@@ -45,6 +46,7 @@ class Seed:
             ):
                 await _send_all(self._delivery(client), self._parcels(db, now))
                 await self._wait_until_stored(db)
+                await _wait_until_summed(db)
         except GaveUp as error:
             raise Problem(f"The history could not be sent: {error}.") from error
         return sum(map(len, self._sent.values()))
@@ -97,6 +99,17 @@ async def _one_less(tasks: set[asyncio.Task[object]]) -> set[asyncio.Task[object
     return left
 
 
+async def _wait_until_summed(db: psycopg.AsyncConnection) -> None:
+    """Whoever opens the dashboard now sees every day; a stage that does not run is not waited for,
+    since rows answer then."""
+    last = await (await db.execute("select coalesce(max(commit_no), 0) from commits")).fetchone()
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline_s:
+        if await (await db.execute(_SUMMED, last)).fetchone() == (True,):
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
 async def _stored(db: psycopg.AsyncConnection, day: date, events: Iterable[PastEvent]) -> set[UUID]:
     begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
     ids = [event.event_id for event in events]
@@ -104,6 +117,7 @@ async def _stored(db: psycopg.AsyncConnection, day: date, events: Iterable[PastE
     return {event_id for (event_id,) in await found.fetchall()}
 
 
+_SUMMED = "select looked_at is null or commit_no >= %s from rollup_progress"
 _STORED = """
 select event_id from events
 where event_id = any(%s) and ts >= %s and ts < %s and commit_out is null
