@@ -175,6 +175,9 @@ def _keep_simply(
     shown = {name: own(name) for name in _ALWAYS}
     if any(d.column == "hour" for tally in rests for d in tally.dimensions):
         shown["hour"] = own("hour")
+    if any(needs(tally).visits and not _is_of_visits(tally) for tally in rests):
+        # By page a visit is told from the visitor's others by its number.
+        shown["visit_no"] = own("visit_no")
     shown |= _OF_FIRST_ROWS
     for needed in asked:
         shown |= {name: own(name) for name in needed.event_columns}

@@ -25,6 +25,7 @@ from api.sites import Site
 from tests.archive_world import write_archive
 from tests.oracle import numbers
 from tests.oracle.questions import (
+    DIMENSIONS,
     date_range,
     filter_tree,
     metrics_for,
@@ -168,6 +169,24 @@ def test_panels_that_share_their_filters_get_from_one_scan_what_each_gets_alone(
         expected, expected_total = numbers.answer(placed, commit, each, saved)
         assert results == expected, (asked, each)
         assert total == expected_total, (asked, each)
+
+
+@settings(bounded, max_examples=4)
+@given(data=st.data())
+def test_every_dimension_under_filters_of_visits_alone_is_the_oracles(
+    files: Files, data: st.DataObject
+) -> None:
+    zone, rows = data.draw(traffic())
+    rows = [{**row, **{name: f"{name} {row['visitor']}" for name in STEADY}} for row in rows]
+    found, placed = files.store(zone, rows)
+    days = [row["day"].isoformat() for row in rows]
+    alone = {"date_range": [min(days), max(days)], "filters": [data.draw(of_visits())]}
+    for dimension in sorted(DIMENSIONS):
+        asked = {**alone, "dimensions": [dimension]}
+        usual = ("visitors", "visits", "bounce_rate", "pageviews", "events")
+        asked["metrics"] = [metric for metric in usual if metric in possible(asked)]
+        [(results, _, commit)] = files.ask(found, asked)
+        assert results == numbers.answer(placed, commit, asked)[0], asked
 
 
 def possible(asked: dict[str, Any]) -> tuple[str, ...]:
