@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.days_away import first_day_away
-from api.query.comparisons import compared, earlier_range, partners
+from api.query.comparisons import Labels, compared, earlier_range, partners
 from api.query.days import whole_days
 from api.query.finality import read_finality
 from api.query.labels import time_labels
@@ -47,7 +47,8 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 class Panel(msgspec.Struct, frozen=True):
-    """``sheets``: of the range asked about, and of the one that it is compared with."""
+    """``sheets``: of the range asked about, and of the one that it is compared with, whose rows
+    ``partners`` names. ``labels``: of the time buckets, where they are wanted."""
 
     found: Site
     question: Question
@@ -56,6 +57,8 @@ class Panel(msgspec.Struct, frozen=True):
     reading: Reading
     sheets: Sequence[Sheet]
     now: datetime
+    labels: list[str] | None
+    partners: list[Labels]
 
     def asks(self) -> list[Ask]:
         """All that is to be counted."""
@@ -69,9 +72,9 @@ class Panel(msgspec.Struct, frozen=True):
         meta = await self._meta(table)
         if not others:
             return Answer(table.rows, meta, self._asked())
-        earlier, zone = self.sheets[1].query.range, self.found.zone
-        rows = compared(self.query, table, others[0], partners(self.query, earlier, zone))
-        meta = msgspec.structs.replace(meta, comparison_date_range=ends(earlier, zone))
+        rows = compared(self.query, table, others[0], self.partners)
+        earlier = ends(self.sheets[1].query.range, self.found.zone)
+        meta = msgspec.structs.replace(meta, comparison_date_range=earlier)
         return Answer(rows, meta, self._asked())
 
     async def _meta(self, table: Table) -> Meta:
@@ -79,9 +82,8 @@ class Panel(msgspec.Struct, frozen=True):
         more: dict[str, Any] = {}
         if query.include.total_rows:
             more["total_rows"] = table.total
-        if query.include.time_labels:
-            time = next(d.name for d in query.dimensions if d.kind is Kind.TIME)
-            more["time_labels"] = time_labels(time, query.range, self.found.zone)
+        if self.labels is not None:
+            more["time_labels"] = self.labels
         if query.include.imports:
             more |= {"imports_included": False, "imports_skip_reason": "no_imported_data"}
         if table.several_currencies:
@@ -126,13 +128,23 @@ async def open_panel(snapshot: Snapshot, found: Site, question: Question, now: d
         ("saved", found.site_id), lambda: read_saved(snapshot.db, found.site_id)
     )
     query = parse(question, found.zone, now, first_day, saved)
+    # Refused before anything is counted, and without the others of a batch.
+    labels, named = _labels(query, found), list[Labels]()
     reading = Reading(snapshot, found.site_id)
     sheets = [await _open_sheet(reading, query, whole=False)]
     if isinstance(compare := query.include.comparisons, Comparisons):
         earlier = earlier_range(query.range, compare, found.zone, now)
+        named = partners(query, earlier, found.zone)
         before = msgspec.structs.replace(query, range=earlier)
         sheets.append(await _open_sheet(reading, before, whole=True))
-    return Panel(found, question, query, saved, reading, sheets, now)
+    return Panel(found, question, query, saved, reading, sheets, now, labels, named)
+
+
+def _labels(query: Query, found: Site) -> list[str] | None:
+    if not query.include.time_labels:
+        return None
+    time = next(d.name for d in query.dimensions if d.kind is Kind.TIME)
+    return time_labels(time, query.range, found.zone)
 
 
 async def tabulate(reading: Reading, query: Query, whole: bool = False) -> Table:

@@ -105,6 +105,19 @@ async def test_a_question_that_cannot_be_answered_does_not_keep_the_others_from_
         assert answers[2]["error"]["code"] == "unknown_site"
 
 
+async def test_too_many_labels_are_one_questions_own_fault(database: str) -> None:
+    hours = {
+        "metrics": ["events"],
+        "dimensions": ["time:hour"],
+        "date_range": ["2000-01-01", "2020-01-01"],
+        "include": {"time_labels": True},
+    }
+    async with a_busy_hour(database) as site:
+        answers = (await ask_together(site, hours, {"metrics": ["events"]})).json()["answers"]
+    assert answers[0]["error"]["field"] == "include.time_labels"
+    assert answers[1]["results"] == [{"metrics": [24], "dimensions": []}]
+
+
 async def test_a_question_that_is_none_is_named_by_its_place(database: str) -> None:
     async with a_busy_hour(database) as site:
         refused = await ask_together(site, {"metrics": ["visitors"]}, {"metrics": "visitors"})
