@@ -1,5 +1,6 @@
 """One question on its way to its answer: what it asks to be counted, and what it makes of that."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -68,7 +69,10 @@ class Panel(msgspec.Struct, frozen=True):
 
     async def answer(self, counted: Iterator[Counted]) -> Answer:
         """From what was asked, in its order."""
-        table, *others = [sheet.table(counted) for sheet in self.sheets]
+        # In a thread: many rows to put in order take long, and others are answered meanwhile.
+        table, *others = await asyncio.to_thread(
+            lambda: [sheet.table(counted) for sheet in self.sheets]
+        )
         meta = await self._meta(table)
         if not others:
             return Answer(table.rows, meta, self._asked())

@@ -159,12 +159,14 @@ async def _count_asks(plans: "Plans", asks: Sequence[Ask]) -> list[Counted]:
             found[number].append(each)
     for ask, plan in zip(asks, planned, strict=True):
         ask.reading.note(plan.parts, plan.days)
-    return [
-        Counted(
-            merge([counted.groups for counted in each]), each[0].total if len(each) == 1 else None
-        )
-        for each in found
-    ]
+    return [await _merged(each) for each in found]
+
+
+async def _merged(counted: Sequence[Counted]) -> Counted:
+    if len(counted) == 1:
+        return Counted(merge([counted[0].groups]), counted[0].total)
+    # In a thread: many groups take long, and others are answered meanwhile.
+    return Counted(await asyncio.to_thread(merge, [each.groups for each in counted]), None)
 
 
 _Choice = tuple[int, Range, Part, AllOf | None]
