@@ -79,10 +79,14 @@ def stored_envelopes(redis_url: str, stream: str = "ingest:test") -> list[Envelo
 
 
 def stored_batches(redis_url: str, stream: str = "ingest:test") -> list[batch.Sealed]:
-    private_keys = keys.read_private_keys(SEAL_KEY)
     with Redis.from_url(redis_url) as redis:
         entries: Any = redis.xrange(stream)
-    return [batch.open_sealed(fields, private_keys) for _, fields in entries]
+    return [opened(fields) for _, fields in entries]
+
+
+def opened(fields: Mapping[bytes, bytes]) -> batch.Sealed:
+    """An entry's batch, opened as the writer opens it."""
+    return batch.open_sealed(fields, keys.read_private_keys(SEAL_KEY))
 
 
 class EdgeUnderTest:

@@ -86,13 +86,9 @@ async def show_pageviews(call: Call, _: None) -> Response:
     """Raises Refusal."""
 
     def show(given: Answer, asked: Asked) -> _Shown:
-        days = _days(given)
-        last = days[-(asked.limit or len(days)) :]
-        value = Pageviews(
-            **_head(given),
-            pageviews=sum(n for _, n in days),
-            days=[DayOfPageviews(*day) for day in last],
-        )
+        total, last = _total_and_last(given, asked)
+        days = [DayOfPageviews(*day) for day in last]
+        value = Pageviews(**_head(given), pageviews=total, days=days)
         return _Shown(value, ("day", "pageviews"), last)
 
     return await _respond(call, "pageviews", _question_by_day("pageviews"), show)
@@ -102,13 +98,9 @@ async def show_unique_users(call: Call, _: None) -> Response:
     """Raises Refusal."""
 
     def show(given: Answer, asked: Asked) -> _Shown:
-        days = _days(given)
-        last = days[-(asked.limit or len(days)) :]
-        value = UniqueUsers(
-            **_head(given),
-            unique_users=sum(n for _, n in days),
-            days=[DayOfUsers(*day) for day in last],
-        )
+        total, last = _total_and_last(given, asked)
+        days = [DayOfUsers(*day) for day in last]
+        value = UniqueUsers(**_head(given), unique_users=total, days=days)
         return _Shown(value, ("day", "unique_users"), last)
 
     return await _respond(call, "unique-users", _question_by_day("visitors"), show)
@@ -162,6 +154,12 @@ async def _respond(
         return cached(json_response(shown.value), tag)
     written = csv_response(f"{found.key}-{name}", table(shown.names, shown.rows))
     return cached(say_basis(written, counted), tag)
+
+
+def _total_and_last(given: Answer, asked: Asked) -> tuple[int, list[tuple[str, int]]]:
+    """Of the whole range, and the days that are shown."""
+    days = _days(given)
+    return sum(number for _, number in days), days[-(asked.limit or len(days)) :]
 
 
 def _days(given: Answer) -> list[tuple[str, int]]:

@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from tests.rollup_world import Naive, commit, connect, event, put_day, stored_days, stored_hours
 from tests.writer_world import put_setting, put_site
-from writer.rollups.lock import trying, waiting
+from writer.locks import Lock, trying, waiting
 from writer.rollups.put import drop_day
 from writer.rollups.rebuild import find_days, rebuild, verify
 from writer.rollups.stage import Stage
@@ -90,7 +90,7 @@ def test_two_at_once_do_each_step_once(
 ) -> None:
     commit(connection, site_id, [event(1)])
     with connect(database) as other:
-        with trying(other) as is_mine:
+        with trying(other, Lock.ROLLUPS) as is_mine:
             assert is_mine
             assert not step(connection)
         assert step(other)
@@ -114,7 +114,7 @@ def test_a_kill_leaves_a_step_made_or_not_made(
     assert killed.returncode == -9
     assert (_total(connection, site_id) == 2) == is_done
     # The server may notice a little later that the one who held the lock is gone.
-    with waiting(connection):
+    with waiting(connection, Lock.ROLLUPS):
         pass
     assert step(connection) != is_done
     assert stored_days(connection, site_id) == dict(Naive(seen).days)

@@ -22,7 +22,7 @@ from writer.archive.day import Became, write_day
 from writer.archive.engine import open_engine
 from writer.archive.folder import sweep
 from writer.archive.record import Choice, SiteDay, read_due, read_filed
-from writer.locks import Lock
+from writer.locks import Lock, trying
 
 log = logging.getLogger("jobs")
 
@@ -57,14 +57,10 @@ class Progress(NamedTuple):
 @contextmanager
 def alone(connection: Connection[Any]) -> Iterator[None]:
     """Nobody else writes the archive meanwhile. Raises Busy."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (Lock.ARCHIVE,)).fetchone()
-    if not (row and row[0]):
-        raise Busy
-    try:
+    with trying(connection, Lock.ARCHIVE) as is_mine:
+        if not is_mine:
+            raise Busy
         yield
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (Lock.ARCHIVE,))
 
 
 def final_at(connection: Connection[Any], now: datetime) -> datetime:

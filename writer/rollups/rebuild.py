@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
+from writer.locks import Lock, waiting
 from writer.rollups.days import Props, SiteDay, put_props, read_declared, read_left_out, read_props
-from writer.rollups.lock import waiting
 from writer.rollups.put import drop_day, leave_out, load, make, put
 from writer.rollups.read import reading_day
 from writer.rollups.sums import Left, Sums
@@ -75,7 +75,7 @@ def find_days(
 
 def rebuild(connection: Connection[Any], of: SiteDay, sums: Sums) -> bool:
     """In place; readers see the old rows or the new. False: its rows are gone by now."""
-    with waiting(connection), connection.transaction():
+    with waiting(connection, Lock.ROLLUPS), connection.transaction():
         connection.execute(_SNAPSHOT)
         if _is_gone(connection, of):
             return False

@@ -9,8 +9,8 @@ from typing import Any
 from psycopg import Connection
 
 from shared.failpoints import reach
+from writer.locks import Lock, trying
 from writer.rollups.days import find_changed, put_props, read_left_out, read_props, touch
-from writer.rollups.lock import trying
 from writer.rollups.put import leave_out, put
 from writer.rollups.read import reading_changed
 from writer.rollups.sums import Sums
@@ -37,7 +37,7 @@ def step(
     connection: Connection[Any], sums: Sums | None = None, most_events: int = MOST_EVENTS
 ) -> bool:
     """On an autocommit connection. False: there was nothing to do, or another is at it."""
-    with trying(connection) as is_mine:
+    with trying(connection, Lock.ROLLUPS) as is_mine:
         if not is_mine:
             return False
         if sums is not None:
