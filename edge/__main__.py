@@ -3,7 +3,7 @@
 import os
 import sys
 
-from edge.link import read_address
+from edge.servers.link import read_address
 from edge.state_folder import make_state_folder
 from edge.supervisor import CannotListen, EdgeServer
 from shared.keys import read_public_key, read_verify_key

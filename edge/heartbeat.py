@@ -3,15 +3,15 @@
 import msgspec
 from redis.asyncio import Redis
 
-from edge.batcher import Batcher
-from edge.body import BodyMemory
-from edge.boot import Boot
-from edge.boot_file import BootFile, Place
-from edge.clock import CaptureClock
-from edge.first_waiting import first_waiting
-from edge.peers import Peers
-from edge.router import Router, Where
-from edge.tally import Tally
+from edge.admission.peers import Peers
+from edge.batches.batcher import Batcher
+from edge.batches.boot import Boot
+from edge.batches.boot_file import BootFile, Place
+from edge.batches.tally import Tally
+from edge.clock.capture import CaptureClock
+from edge.failover.router import Router, Where
+from edge.http.body import BodyMemory
+from edge.spool.first_waiting import first_waiting
 from shared.clock import US_PER_SECOND
 from shared.heartbeat import BootBeat, redis_key
 from shared.metrics import EDGE_BODY_BYTES, EDGE_CLOCK_OFFSET_SECONDS, EDGE_PRIMARY_UP

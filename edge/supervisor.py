@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
-from edge.beacon_protocol import BeaconProtocol
-from edge.boot_file import BootRecord, Place, read_boots
+from edge.batches.boot_file import BootRecord, Place, read_boots
+from edge.http.beacon_protocol import BeaconProtocol
 from edge.metrics_folder import MetricsFolder, remove_abandoned
-from edge.promise import Weakness, names
+from edge.servers.promise import Weakness, names
 from shared.ops import OpsServer
 from shared.settings import EdgeSettings
 

@@ -14,33 +14,33 @@ from typing import Any
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 
-from edge.app import EdgeApp
-from edge.batcher import Batch, Batcher
-from edge.body import BodyMemory
-from edge.boot import Boot
-from edge.boot_file import BootFile
-from edge.breaker import Breaker, Trouble
-from edge.clock import CaptureClock
-from edge.clock_watch import ClockWatch
-from edge.collect import Collector
+from edge.admission.guard import Guard
+from edge.admission.peers import Peers
+from edge.admission.snapshots import Snapshots
+from edge.batches.batcher import Batch, Batcher
+from edge.batches.boot import Boot
+from edge.batches.boot_file import BootFile
+from edge.batches.seal import Sealer
+from edge.batches.tally import Tally
+from edge.clock.capture import CaptureClock
+from edge.clock.kept import KeptClock
+from edge.clock.watch import ClockWatch
 from edge.ending import end_tasks
-from edge.fsync_proof import FsyncProof
-from edge.guard import Guard
+from edge.failover.breaker import Breaker, Trouble
+from edge.failover.proof import Proof
+from edge.failover.pulse import Pulse
+from edge.failover.router import Router, Stored
 from edge.heartbeat import Heartbeat
-from edge.intake import Intake
-from edge.kept_clock import KeptClock
-from edge.lane import Lane
-from edge.link import read_address
-from edge.peers import Peers
-from edge.promise import PromiseWatch
-from edge.proof import Proof
-from edge.pulse import Pulse
-from edge.router import Router, Stored
-from edge.seal import Sealer
-from edge.share_book import ShareBook
-from edge.shares import Shares
-from edge.snapshots import Snapshots
-from edge.tally import Tally
+from edge.http.app import EdgeApp
+from edge.http.body import BodyMemory
+from edge.http.collect import Collector
+from edge.http.intake import Intake
+from edge.servers.fsync_proof import FsyncProof
+from edge.servers.lane import Lane
+from edge.servers.link import read_address
+from edge.servers.promise import PromiseWatch
+from edge.spool.share_book import ShareBook
+from edge.spool.shares import Shares
 from shared.keys import read_verify_key
 from shared.logs import set_up_logs
 from shared.metrics import EDGE_BATCHES, EDGE_FAILOVERS, EDGE_FLUSH_SECONDS

@@ -23,10 +23,16 @@ class StreamState(NamedTuple):
     pending: int = 0
 
 
+def read_entry_id(entry_id: bytes) -> EntryId:
+    """Of ``ms-sequence``, as Redis writes it."""
+    ms, _, sequence = entry_id.partition(b"-")
+    return int(ms), int(sequence or 0)
+
+
 def read_state(info: Mapping[str, Any], group: Mapping[str, Any] | None = None) -> StreamState:
     """From the replies of XINFO STREAM and, for one group, XINFO GROUPS."""
-    ms, _, sequence = info["last-generated-id"].decode().partition("-")
-    state = StreamState(info["length"], info["entries-added"], (int(ms), int(sequence)))
+    last_id = read_entry_id(info["last-generated-id"])
+    state = StreamState(info["length"], info["entries-added"], last_id)
     if group is None:
         return state
     return state._replace(delivered=group["entries-read"], pending=group["pending"])

@@ -98,7 +98,7 @@ class EdgeProcesses:
             )
 
     def worker_pids(self) -> list[int]:
-        from edge.boot_file import read_boots
+        from edge.batches.boot_file import read_boots
 
         return [record.pid for _, alive, record in read_boots(self.state) if alive]
 

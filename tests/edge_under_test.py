@@ -12,7 +12,7 @@ from redis import Redis
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from edge.app import EdgeApp
+from edge.http.app import EdgeApp
 from edge.worker import Worker
 from shared import batch, keys
 from shared.envelope import Envelope

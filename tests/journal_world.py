@@ -15,11 +15,11 @@ import msgspec
 import psycopg
 import redis
 
-from edge.boot import read_entry_id
 from infrastructure.local.ports import free_ports
 from infrastructure.local.redis_server import RedisServer
 from shared.heartbeat import BootBeat, DrainBeat, redis_key
 from shared.receipt import place
+from shared.stream_state import read_entry_id
 from tests.edge_processes import ROOT, EdgeProcesses, edge_processes, wait_for
 from tests.edge_under_test import SEAL_KEY, SIGNING_KEY, SITE
 from tests.writer_world import put_edge, put_site, rows, standing

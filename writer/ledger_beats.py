@@ -3,7 +3,7 @@ which speak of boots that have been over for long.
 
 A last word stays for a day after its boot's end, so that a database restored from a backup hears
 again what that boot had acknowledged; of very many only the newest stay. An edge with a journal
-keeps them itself, as long as its batches, and tells them again (edge/journal_words.py).
+keeps them itself, as long as its batches, and tells them again (edge/journal/last_words.py).
 """
 
 import logging

@@ -21,7 +21,7 @@ from writer.session import Session
 
 _EDGES = "SELECT edge FROM edge"
 # Of a boot that is long over no journal keeps anything, not even its last word: that it is told no
-# more is no loss to it (edge/journal_words.py goes by these days).
+# more is no loss to it (edge/journal/last_words.py goes by these days).
 _STORED = """
 SELECT boot, coalesce(b.known, '{}') + coalesce(s.numbers, '{}'), coalesce(b.ended, false)
 FROM (

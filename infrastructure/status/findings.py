@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edge.promise import Weakness, names, remedy
+from edge.servers.promise import Weakness, names, remedy
 from infrastructure.manifest import Manifest
 from infrastructure.status.asking import DOWN, HUNG, READY
 from infrastructure.status.core import EdgeSeen

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import click
 
-from edge.address import Client, Hop, Networks, find_client, forwarded_in, read_client
-from edge.peers import FORWARDING, kind_of
+from edge.admission.address import Client, Hop, Networks, find_client, forwarded_in, read_client
+from edge.admission.peers import FORWARDING, kind_of
 from infrastructure.local.running import use_running
 from infrastructure.plain_text import plain
 from infrastructure.problem import Problem

@@ -8,7 +8,7 @@ console what was not counted and why.
 import gzip
 from pathlib import Path
 
-from edge.script import BUILT, BUILT_CORE
+from edge.http.script import BUILT, BUILT_CORE
 from tests.benchmarks.figure import Figure, exact
 
 

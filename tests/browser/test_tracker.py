@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from edge.script import BUILT
+from edge.http.script import BUILT
 from infrastructure.local.ports import free_ports
 from tests.browser.tracked_site import STUB, Answer, TrackedSite, refusal, tracked_site
 

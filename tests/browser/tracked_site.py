@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from edge.script import BUILT
+from edge.http.script import BUILT
 
 WAIT_S = 15.0
 STUB = (

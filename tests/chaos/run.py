@@ -15,12 +15,12 @@ import psycopg
 from api.database import open_transaction
 from api.keys import put_key
 from api.sites import put_site
-from edge.boot import read_entry_id
-from edge.first_waiting import HELD, journal_key
+from edge.spool.first_waiting import HELD, journal_key
 from infrastructure.local.installation import EDGE
 from infrastructure.local.redis_server import RedisServer
 from infrastructure.problem import Problem
 from shared.snapshot import SCOPES
+from shared.stream_state import read_entry_id
 from tests.chaos.account import Account, draw_up
 from tests.chaos.answers import ask, differing
 from tests.chaos.background import Background

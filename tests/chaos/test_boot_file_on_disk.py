@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.boot_file import BootFile, read_boots
+from edge.batches.boot_file import BootFile, read_boots
 from tests.chaos import volume
 from tests.chaos.on_volume import on_volume
 from tests.chaos.volume import Volume

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from edge.clock import steady_clock
-from edge.kept_clock import KeptClock
+from edge.clock.capture import steady_clock
+from edge.clock.kept import KeptClock
 from infrastructure.local.ports import free_ports
 from shared.clock import system_clock
 from tests.edge_processes import EdgeProcesses, edge_processes, wait_for

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from edge.boot_file import BootFile
-from edge.closing import DeadBoots
+from edge.batches.boot_file import BootFile
+from edge.batches.closing import DeadBoots
 from shared.heartbeat import BootBeat, redis_key
 
 pytestmark = pytest.mark.anyio

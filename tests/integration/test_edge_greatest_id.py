@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from edge import reopening
-from edge.reopening import Reopened, reopen
-from edge.spool_watch import SpoolWatch
+from edge.servers import reopening
+from edge.servers.reopening import Reopened, reopen
+from edge.spool.watch import SpoolWatch
 from infrastructure.local.redis_server import RedisServer
 from shared.receipt import place
 from shared.redis_connection import connect

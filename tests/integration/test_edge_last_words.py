@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from edge.journal_words import LastWords
+from edge.journal.last_words import LastWords
 from infrastructure.local.redis_server import RedisServer
 from shared.heartbeat import BootBeat
 from shared.redis_connection import connect

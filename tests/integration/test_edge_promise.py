@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from edge.promise import names
+from edge.servers.promise import names
 from infrastructure.local.redis_server import RedisServer
 from tests.edge_processes import edge_processes, wait_for
 from tests.edge_under_test import EdgeUnderTest, edge_settings, running_edge, stored_batches

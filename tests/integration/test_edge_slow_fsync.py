@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.proof_times import ProofTimes
+from edge.servers.proof_times import ProofTimes
 from infrastructure.local.redis_server import RedisServer
 from tests.edge_processes import edge_processes, wait_for
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from edge.spool_watch import SpoolWatch
+from edge.spool.watch import SpoolWatch
 from infrastructure.local.redis_server import RedisServer
 from shared.redis_connection import connect
 from tests.edge_processes import edge_processes, wait_for

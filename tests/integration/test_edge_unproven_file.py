@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from edge.promise import names
+from edge.servers.promise import names
 from infrastructure.local.redis_server import RedisServer
 from shared.receipt import place
 from tests.edge_processes import EdgeProcesses, Reply, edge_processes, wait_for

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.shares import Segment
+from edge.spool.shares import Segment
 from tests.edge_processes import edge_processes, wait_for
 from tests.spool_world import NOISY, QUIET, RECOVERS_WITHIN_S, SpoolWorld, Start
 

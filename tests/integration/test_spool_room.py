@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
-from edge.spool import Entry, Extent, Spool, SpoolGauges, measure_room
+from edge.spool.stream import Entry, Extent, Spool, SpoolGauges, measure_room
 from shared.redis_connection import connect
 from tests.journeys.visit_world import until
 

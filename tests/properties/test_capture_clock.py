@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import DRIFT_US_PER_S, CaptureClock
+from edge.clock.capture import DRIFT_US_PER_S, CaptureClock
 from shared.clock import US_PER_HOUR, US_PER_SECOND
 
 _times = st.integers(0, 2 * US_PER_SECOND)

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.answers import Answer, render
-from edge.collect import Taken
+from edge.http.answers import Answer, render
+from edge.http.collect import Taken
 from edge.worker import Worker
 from shared import beacon
 from shared.beacon_reader import reread

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.journal import EntryId, Flight, Journal
+from edge.journal.journal import EntryId, Flight, Journal
 from shared.stored import StoredBoot
 
 BOOT = 3

@@ -22,14 +22,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from edge.boot import Boot
-from edge.boot_file import BootRecord, Place
-from edge.breaker import Breaker
-from edge.closing import final_beat
-from edge.lane import Lane
-from edge.link import LinkLost
-from edge.router import NoPlace, Router, Where
-from edge.runs import Run
+from edge.batches.boot import Boot
+from edge.batches.boot_file import BootRecord, Place
+from edge.batches.closing import final_beat
+from edge.batches.runs import Run
+from edge.failover.breaker import Breaker
+from edge.failover.router import NoPlace, Router, Where
+from edge.servers.lane import Lane
+from edge.servers.link import LinkLost
 from shared.heartbeat import BootBeat
 
 Number = tuple[int, int]

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.shares import Shares
+from edge.spool.shares import Shares
 
 BOUND = 1 << 20
 MOST = 1 << 15

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from edge.pixel import GIF
-from edge.script import Script, core_path
+from edge.http.pixel import GIF
+from edge.http.script import Script, core_path
 from shared.errors import Code, Refusal
 from tests.edge_under_test import BROWSER, SITE, EdgeUnderTest, stored_envelopes
 

@@ -6,12 +6,12 @@ from typing import cast
 
 import pytest
 
-from edge.batcher import Batcher, tell
-from edge.boot import Boot
-from edge.boot_file import BootFile, read_boots
-from edge.router import NoPlace, Router, Stored, Where
-from edge.seal import Sealer
-from edge.shares import Shares
+from edge.batches.batcher import Batcher, tell
+from edge.batches.boot import Boot
+from edge.batches.boot_file import BootFile, read_boots
+from edge.batches.seal import Sealer
+from edge.failover.router import NoPlace, Router, Stored, Where
+from edge.spool.shares import Shares
 from shared import batch, keys
 from shared.envelope import Envelope, Headers
 from tests.edge_under_test import SEAL_KEY

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.boot import MAX_VOID_RUNS, MAX_VOIDS_TOLD, Boot
-from edge.boot_file import BootFile, BootRecord, Place, read_boots
-from edge.closing import final_beat
+from edge.batches.boot import MAX_VOID_RUNS, MAX_VOIDS_TOLD, Boot
+from edge.batches.boot_file import BootFile, BootRecord, Place, read_boots
+from edge.batches.closing import final_beat
 from shared.heartbeat import BootBeat
 
 

@@ -8,9 +8,9 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from edge.clock import DRIFT_US_PER_S, CaptureClock, Measured, steady_clock
-from edge.clock_watch import ClockWatch
-from edge.kept_clock import KeptClock
+from edge.clock.capture import DRIFT_US_PER_S, CaptureClock, Measured, steady_clock
+from edge.clock.kept import KeptClock
+from edge.clock.watch import ClockWatch
 from infrastructure.local.ports import free_ports
 from shared.clock import US_PER_HOUR, US_PER_MS, US_PER_SECOND, system_clock
 from tests.edge_under_test import edge_settings, running_edge, stored_envelopes

@@ -1,12 +1,12 @@
 """The pure parts: breaker, rates, clock, origins, captured headers, slices."""
 
-from edge.breaker import Breaker, Trouble
-from edge.clock import CaptureClock
-from edge.limits import BURST_S, Rate, RateByKey
-from edge.origins import Origins
-from edge.request import captured_headers
-from edge.sending import SLICE_BYTES, slices
-from edge.spool import Entry
+from edge.admission.limits import BURST_S, Rate, RateByKey
+from edge.admission.origins import Origins
+from edge.clock.capture import CaptureClock
+from edge.failover.breaker import Breaker, Trouble
+from edge.http.request import captured_headers
+from edge.spool.sending import SLICE_BYTES, slices
+from edge.spool.stream import Entry
 
 
 class _Hands:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.address import Client, Networks, find_client
-from edge.body import BodyMemory
-from edge.fair_total import MOST_PARTIES, FairTotal, fair_part
-from edge.guard import Guard
-from edge.keys import Bearer
-from edge.peek import site_named_in
-from edge.rules import Rules
+from edge.admission.address import Client, Networks, find_client
+from edge.admission.fair_total import MOST_PARTIES, FairTotal, fair_part
+from edge.admission.guard import Guard
+from edge.admission.keys import Bearer
+from edge.admission.rules import Rules
+from edge.http.body import BodyMemory
+from edge.http.peek import site_named_in
 from shared.errors import Code, Refusal
 from shared.keys import api_key_digest
 from shared.snapshot import SiteRules

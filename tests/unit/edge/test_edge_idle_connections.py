@@ -10,7 +10,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from edge.beacon_protocol import BeaconProtocol
+from edge.http.beacon_protocol import BeaconProtocol
 from tests.edge_under_test import BEACON, EdgeUnderTest
 
 pytestmark = pytest.mark.anyio

@@ -1,6 +1,6 @@
 """The journal's decisions: what the database has, what is looked for, what is sent again."""
 
-from edge.journal import FIRST, MOST_IN_FLIGHT, Flight, Journal, after, went_back
+from edge.journal.journal import FIRST, MOST_IN_FLIGHT, Flight, Journal, after, went_back
 from shared.stored import StoredBoot
 
 BOOT = 7

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge.pace import LEAST_BYTES, Pace
-from edge.sending import SLICE_BYTES
+from edge.drain.pace import LEAST_BYTES, Pace
+from edge.spool.sending import SLICE_BYTES
 
 MB = 1_000_000
 

@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client import REGISTRY
 
-from edge.address import Client, read_client
-from edge.peers import LOOKS_A_SECOND, Peers
+from edge.admission.address import Client, read_client
+from edge.admission.peers import LOOKS_A_SECOND, Peers
 
 VISITOR = "203.0.113.9"
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.link import ErrorReply, Link, LinkLost
-from edge.promise import Promise, PromiseWatch, Weakness, WeakPromise, judge, names
-from edge.runs import Runs, merge
+from edge.batches.runs import Runs, merge
+from edge.servers.link import ErrorReply, Link, LinkLost
+from edge.servers.promise import Promise, PromiseWatch, Weakness, WeakPromise, judge, names
 
 FILE = {"aof_enabled": "1", "aof_last_write_status": "ok", "loading": "0"}
 CONFIG = {

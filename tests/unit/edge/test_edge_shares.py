@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.shares import Shares
+from edge.spool.shares import Shares
 
 MIB = 1024 * 1024
 BOUND = 256 * MIB

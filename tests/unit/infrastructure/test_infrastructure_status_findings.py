@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.promise import Weakness, names
+from edge.servers.promise import Weakness, names
 from infrastructure.manifest import read_manifest
 from infrastructure.status.findings import Finding, find
 from infrastructure.status.place import Place

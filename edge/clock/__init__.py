@@ -1,0 +1,1 @@
+"""What time it is: the primary's clock, as this host knows it."""

@@ -1,0 +1,1 @@
+"""``python -m edge.drain``: brings home what waits in the spool."""

@@ -1,0 +1,1 @@
+"""Journal mode: every batch stays on this host until the database has committed it."""
