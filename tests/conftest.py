@@ -5,7 +5,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from infrastructure.local.account import server_account
@@ -24,6 +26,10 @@ from infrastructure.manifest import read_manifest
 
 _TESTS = Path(__file__).parent
 _WAITS_FOR_PROCESSES = ("integration", "browser", "journeys")
+
+# The same examples in every run, and no deadline of 200 ms for one: what fails here fails anywhere.
+# ``--hypothesis-profile default`` looks for others.
+settings.load_profile("ci")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,6 +67,7 @@ def stack(scratch: Path) -> Iterator[LocalStack]:
 @pytest.fixture(scope="session")
 def templates(stack: LocalStack) -> Templates:
     assert isinstance(stack.postgres, PostgresServer)
+    _stop_autovacuum(stack.postgres)
     made = Templates(stack.postgres)
     made.make_template()
     return made
@@ -139,6 +146,14 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+def _stop_autovacuum(server: PostgresServer) -> None:
+    """An ANALYZE, in any database of the server, holds back for a moment what is settled, and a
+    test would not find what it has just stored."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("alter system set autovacuum = off")
+        connection.execute("select pg_reload_conf()")
 
 
 def _emptied(server: object) -> str:
