@@ -178,8 +178,6 @@ class Writer:
         """Give all connections back."""
         self.session.close()
         self.waiting.close()
-        if self.rollups is not None:
-            self.rollups.close()
         await self.redis.aclose()
 
 

@@ -30,6 +30,7 @@ WHERE = {
     "rolled_up": "writer",
 }
 IN_AN_OUTAGE = {"spooled", "drained", "trimmed"}
+OF_THE_STAGE = {"summed", "rolled_up"}
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def until_acknowledged(log: Log, more: int) -> None:
     until(lambda: log.total >= goal, f"{more} further events are acknowledged", WITHIN_S)
 
 
-def until_dead(armed: Service) -> None:
-    """Until the service has died, or of the edge one of its workers."""
+def until_dead(armed: Service, failpoint: str) -> None:
+    """Until the service has died, or of the edge one of its workers, or the writer's stage."""
     seen: set[int] = set()
 
     def one_is_gone() -> bool:
@@ -59,8 +60,8 @@ def until_dead(armed: Service) -> None:
         seen.update(now)
         return bool(gone)
 
-    if armed.name == "edge":
-        until(one_is_gone, "a worker's death", WITHIN_S)
+    if armed.name == "edge" or failpoint in OF_THE_STAGE:
+        until(one_is_gone, "the death of one of its processes", WITHIN_S)
     else:
         until(lambda: not armed.running, "its death", WITHIN_S)
 
@@ -87,7 +88,7 @@ def test_a_process_that_dies_there_loses_duplicates_and_invents_nothing(
             until(lambda: length(stand.spool) > 10, "the spool fills", WITHIN_S)
             stand.primary.start()
         armed.services[usual.name].start()
-        until_dead(armed.services[usual.name])
+        until_dead(armed.services[usual.name], failpoint)
         armed.services[usual.name].kill()
         stand.primary.start()
         usual.start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from psycopg import Connection
 from tests.rollup_world import Naive, commit, connect, event, put_day, stored_days, stored_hours
 from tests.writer_world import put_setting, put_site
 from writer.locks import Lock, trying, waiting
+from writer.rollups.follow import next_size, rest_s
 from writer.rollups.put import drop_day
 from writer.rollups.rebuild import find_days, rebuild, verify
 from writer.rollups.stage import Stage
-from writer.rollups.step import step
+from writer.rollups.step import MOST_EVENTS, step
 from writer.rollups.sums import Sums
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,12 @@ from tests.rollup_world import connect
 from writer.rollups.step import step
 with connect(sys.argv[1]) as connection:
     step(connection)
+"""
+
+_ONLY_A_STAGE = """
+import asyncio, sys
+from writer.rollups.stage import Stage
+asyncio.run(Stage(sys.argv[1]).run())
 """
 
 
@@ -258,10 +266,10 @@ async def test_the_stage_follows_what_is_stored_and_says_that_it_is_alive(
         for number in range(1, 4):
             commit(connection, site_id, [event(number)])
             await _until(lambda number=number: _total(connection, site_id) == number)
-        await _until(lambda: stage.lag.commits == 0)
+        await _until(lambda: stage.told.commits == 0)
         assert stage.readiness() == {}
     finally:
-        await _end(running, stage)
+        await _end(running)
 
 
 @pytest.mark.anyio
@@ -281,7 +289,62 @@ async def test_the_stage_waits_for_a_database_that_takes_nothing(
         await _until(lambda: _total(connection, site_id) == 1)
         await _until(lambda: stage.readiness() == {})
     finally:
-        await _end(running, stage)
+        await _end(running)
+
+
+@pytest.mark.anyio
+async def test_the_stage_s_process_is_started_anew_when_it_dies(
+    connection: Connection[Any], database: str, site_id: int
+) -> None:
+    stage = Stage(database)
+    running = asyncio.create_task(stage.run())
+    try:
+        await _until(lambda: _looked(connection))
+        first = stage.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        commit(connection, site_id, [event(1)])
+        await _until(lambda: _total(connection, site_id) == 1)
+        assert stage.pid not in (first, None)
+    finally:
+        await _end(running)
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+def test_the_stage_s_process_ends_with_its_writer_however_that_ends(
+    connection: Connection[Any], database: str, by: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _ONLY_A_STAGE, database],
+        cwd=_ROOT,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        stderr=subprocess.PIPE,
+    ) as writer:
+        while not _looked(connection):
+            assert writer.poll() is None
+        writer.send_signal(by)
+        # Both hold it, so that it ends when the last of them has.
+        writer.communicate(timeout=60)
+
+
+def test_a_step_is_as_large_as_the_machine_is_fast() -> None:
+    size = MOST_EVENTS
+    for _ in range(3):
+        size = next_size(size, step_s=4.0)
+    assert size == MOST_EVENTS // 8
+    assert next_size(size, step_s=1.0) == size
+    for _ in range(9):
+        size = next_size(size, step_s=0.1)
+    assert size == MOST_EVENTS
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "step_s", "rest"), [(0.0, 0.1, 0.5), (0.1, 0.3, 0.9), (1.0, 0.7, 0.8), (2, 1, 0)]
+)
+def test_the_stage_rests_after_a_step_only_while_there_is_time_for_it(
+    behind_s: float, step_s: float, rest: float
+) -> None:
+    assert rest_s(behind_s, step_s) == pytest.approx(rest)
 
 
 def _looked(connection: Connection[Any]) -> bool:
@@ -295,8 +358,7 @@ async def _until(holds: Any) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _end(running: "asyncio.Task[None]", stage: Stage) -> None:
+async def _end(running: "asyncio.Task[None]") -> None:
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-    stage.close()

@@ -15,7 +15,7 @@ from writer.rollups.put import leave_out, put
 from writer.rollups.read import reading_changed
 from writer.rollups.sums import Sums
 
-MOST_EVENTS = 25_000
+MOST_EVENTS = 50_000
 """A step takes so many at most, or one commit; while behind, larger steps cost less an event."""
 _MOST_COMMITS = 2_000
 
