@@ -100,6 +100,7 @@ class Writer:
             settings.rows_keep_days,
             answer_s,
         )
+        self.rollups = Stage(settings.postgres_url, answer_s) if settings.rollups else None
         self.careful = Careful(preparer, Apart(partial(make_preparer, settings, seal_keys_file)))
         self.consumer = Consumer(
             self.redis,
@@ -114,11 +115,11 @@ class Writer:
             self.session,
             self.promises,
             self._committed,
+            self._give_way,
         )
         self.publisher = Publisher(self.session, self.redis, signing_key, private_keys, clock)
         self.ledger = Ledger(self.session, self.redis)
         self.stream_watch = StreamWatch(self.redis)
-        self.rollups = Stage(settings.postgres_url, answer_s) if settings.rollups else None
         self.waiting = Waiting(
             self.session,
             Session(settings.postgres_url, "waiting", answer_s),
@@ -170,6 +171,9 @@ class Writer:
         self._after_commit()
         if self.rollups is not None:
             self.rollups.wake()
+
+    def _give_way(self, read_s: float) -> float:
+        return 0.0 if self.rollups is None else self.rollups.give_way_s(read_s)
 
     async def _look_at_streams(self) -> None:
         await self.stream_watch.look(self.consumer.edges)

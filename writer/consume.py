@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
@@ -59,8 +60,13 @@ def _nothing() -> None:
     return None
 
 
+def _at_once(_: float) -> float:
+    return 0.0
+
+
 class Consumer:
-    """One writer. ``after_commit`` is called between commit and acknowledgement."""
+    """One writer. ``after_commit`` is called between commit and acknowledgement; ``give_way``
+    tells for how long to rest after a read that took so long (s)."""
 
     def __init__(
         self,
@@ -72,6 +78,7 @@ class Consumer:
         session: Session,
         promises: Promises,
         after_commit: Callable[[], None] = _nothing,
+        give_way: Callable[[float], float] = _at_once,
     ) -> None:
         self._redis = redis
         self._name = name
@@ -81,6 +88,7 @@ class Consumer:
         self._session = session
         self._promises = promises
         self._after_commit = after_commit
+        self._give_way = give_way
         self._streams: dict[str, Stream] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._turn = 0
@@ -98,15 +106,24 @@ class Consumer:
         self.is_running = True
         try:
             while entries := await self._next_entries():
+                began = perf_counter()
                 read = await self._insist("prepare", partial(self._preparer.prepare, entries))
                 await self._finish_storing()
                 if read is not None:
                     self._storing = asyncio.create_task(self._put(read, entries))
                     self._storing.add_done_callback(lambda _: self._arrived.set())
+                await self._rest(self._give_way(perf_counter() - began))
             await self._finish_storing()
         finally:
             self.is_running = False
             await self._end()
+
+    async def _rest(self, seconds: float) -> None:
+        """Shorter when stopping."""
+        if seconds:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
 
     async def _finish_storing(self) -> None:
         if self._storing is not None:

@@ -16,11 +16,10 @@ from psycopg import Connection
 from tests.rollup_world import Naive, commit, connect, event, put_day, stored_days, stored_hours
 from tests.writer_world import put_setting, put_site
 from writer.locks import Lock, trying, waiting
-from writer.rollups.follow import next_size, rest_s
 from writer.rollups.put import drop_day
 from writer.rollups.rebuild import find_days, rebuild, verify
 from writer.rollups.stage import Stage
-from writer.rollups.step import MOST_EVENTS, step
+from writer.rollups.step import step
 from writer.rollups.sums import Sums
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -325,26 +324,6 @@ def test_the_stage_s_process_ends_with_its_writer_however_that_ends(
         writer.send_signal(by)
         # Both hold it, so that it ends when the last of them has.
         writer.communicate(timeout=60)
-
-
-def test_a_step_is_as_large_as_the_machine_is_fast() -> None:
-    size = MOST_EVENTS
-    for _ in range(3):
-        size = next_size(size, step_s=4.0)
-    assert size == MOST_EVENTS // 8
-    assert next_size(size, step_s=1.0) == size
-    for _ in range(9):
-        size = next_size(size, step_s=0.1)
-    assert size == MOST_EVENTS
-
-
-@pytest.mark.parametrize(
-    ("behind_s", "step_s", "rest"), [(0.0, 0.1, 0.5), (0.1, 0.3, 0.9), (1.0, 0.7, 0.8), (2, 1, 0)]
-)
-def test_the_stage_rests_after_a_step_only_while_there_is_time_for_it(
-    behind_s: float, step_s: float, rest: float
-) -> None:
-    assert rest_s(behind_s, step_s) == pytest.approx(rest)
 
 
 def _looked(connection: Connection[Any]) -> bool:

@@ -12,19 +12,12 @@ import psycopg
 from psycopg import Connection
 
 from writer.database import Unavailable, connect, unavailable
-from writer.rollups.step import MOST_EVENTS, step
+from writer.rollups.pace import LEAST_EVENTS, next_size, rest_s, smaller
+from writer.rollups.step import step
 from writer.rollups.sums import Sums
 from writer.rollups.wire import Given, Told
 
 POLL_S = 0.25
-_LEAST_EVENTS = 500
-_LONG_S, _SHORT_S = 1.5, 0.5
-"""A step that takes longer is followed by a smaller one, a shorter one by a larger."""
-_REST = 3
-"""While it keeps up, it rests so many times as long as it worked: larger steps cost less."""
-_SHORTEST_REST_S, _LONGEST_REST_S = 0.5, 2.0
-_REST_WITHIN_S = 2.5
-"""It does not rest beyond being so far behind, the next step included."""
 _LONGEST_BACKOFF_S = 10.0
 _LONGEST_TRACE = 8_000
 
@@ -59,7 +52,7 @@ class Follower:
         self._given = given
         self._connection: Connection[Any] | None = None
         self._sums = Sums()
-        self._most_events = MOST_EVENTS
+        self._most_events = LEAST_EVENTS
         self._backoff_s = POLL_S
         self._told = Told()
 
@@ -68,7 +61,7 @@ class Follower:
         try:
             self._told = self._work(self._connected())
         except (psycopg.Error, Unavailable) as error:
-            self._most_events = max(self._most_events // 2, _LEAST_EVENTS)
+            self._most_events = smaller(self._most_events)
             known = unavailable(error) if isinstance(error, psycopg.Error) else error
             return self._back_off(str(known))
         except Exception as error:
@@ -121,16 +114,3 @@ class Follower:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def rest_s(behind_s: float, step_s: float) -> float:
-    """For how long to rest after a step: none at all while there is no time for it."""
-    wanted = min(max(_SHORTEST_REST_S, _REST * step_s), _LONGEST_REST_S)
-    return max(0.0, min(wanted, _REST_WITHIN_S - behind_s - step_s))
-
-
-def next_size(most_events: int, step_s: float) -> int:
-    """How many events the next step takes at most, so that none takes long on a slow machine."""
-    if step_s > _LONG_S:
-        return max(most_events // 2, _LEAST_EVENTS)
-    return min(most_events * 2, MOST_EVENTS) if step_s < _SHORT_S else most_events

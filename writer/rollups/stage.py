@@ -18,6 +18,7 @@ import msgspec
 from shared.metrics import ROLLUP_BEHIND_SECONDS, ROLLUP_LAG_COMMITS, ROLLUP_STEP_SECONDS
 from writer.database import ANSWER_WITHIN_S
 from writer.periodic import is_cancelled
+from writer.rollups.pace import give_way_s
 from writer.rollups.wire import Given, Told
 
 log = logging.getLogger("writer")
@@ -67,6 +68,10 @@ class Stage:
         if self.told.commits or silent_s > _SILENCE_S:
             return self.told.behind_s + silent_s
         return 0.0
+
+    def give_way_s(self, read_s: float) -> float:
+        """For how long the writer rests after a read that took so long."""
+        return 0.0 if self.told.trouble else give_way_s(self.behind_s(), read_s)
 
     def readiness(self) -> dict[str, object]:
         """What stands in its way; nothing while it keeps up."""

@@ -11,12 +11,11 @@ from psycopg import Connection
 from shared.failpoints import reach
 from writer.locks import Lock, trying
 from writer.rollups.days import find_changed, put_props, read_left_out, read_props, touch
+from writer.rollups.pace import MOST_EVENTS
 from writer.rollups.put import leave_out, put
 from writer.rollups.read import reading_changed
 from writer.rollups.sums import Sums
 
-MOST_EVENTS = 50_000
-"""A step takes so many at most, or one commit; while behind, larger steps cost less an event."""
 _MOST_COMMITS = 2_000
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
