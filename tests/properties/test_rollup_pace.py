@@ -108,3 +108,7 @@ def test_a_writer_gives_way_the_more_the_further_the_rollups_are_behind_unless_t
     behind_s: float, rest: float
 ) -> None:
     assert give_way_s(behind_s, read_s=0.1) == pytest.approx(rest)
+
+
+def test_a_writer_that_waited_long_for_its_database_does_not_rest_as_long_again() -> None:
+    assert give_way_s(4.0, read_s=600.0) == 2.0

@@ -16,6 +16,7 @@ _GIVE_WAY_S = 1.5
 """Where the rollups are further behind, the writer rests after each read, and the longer the
 further: as long as the read took at two seconds, nine times as long at three."""
 _FIRMNESS, _MOST_REST = 4, 20
+_LONGEST_GIVE_WAY_S = 2.0
 _HOPELESS_S = 30.0
 """A stage that is so far behind stands: the writer goes on without it."""
 
@@ -44,4 +45,5 @@ def give_way_s(behind_s: float, read_s: float) -> float:
     if behind_s > _HOPELESS_S:
         return 0.0
     too_far = max(behind_s - _GIVE_WAY_S, 0.0)
-    return read_s * min(_FIRMNESS * too_far * too_far, _MOST_REST)
+    rest = read_s * min(_FIRMNESS * too_far * too_far, _MOST_REST)
+    return min(rest, _LONGEST_GIVE_WAY_S)
