@@ -12,8 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from writer.rollups.dimensions import OF_FIRST_EVENT
-from writer.tables import SUMS
+from writer.rollups.dimensions import OF_FIRST_EVENT, SUMS
 
 Event = dict[str, Any]
 Rows = dict[tuple[Any, ...], dict[str, int]]

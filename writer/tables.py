@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 from sqlalchemy.types import UserDefinedType
 
+from writer.rollups.dimensions import SUMS
+
 metadata = MetaData()
 Instant = DateTime(timezone=True)
 NOW = text("now()")
@@ -383,22 +385,6 @@ salt = Table(
 )
 
 # --- rollups -----------------------------------------------------------------------------------
-
-SUMS = (
-    "visitors",
-    "visits",
-    "pageviews",
-    "events",
-    "views",
-    "bounced",
-    "lasted_ms",
-    "engaged_ms",
-    "engaged_visits",
-    "scroll_pct",
-    "scroll_visits",
-)
-"""What is counted under one key; ``views``, ``bounced`` and ``lasted_ms`` are summed over visits,
-``engaged_ms`` and ``scroll_pct`` (the deepest of each visit) over the visits counted beside."""
 
 
 def _sums() -> list[Column[int]]:

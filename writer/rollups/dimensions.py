@@ -1,4 +1,5 @@
-"""What is rolled up, by the names that ``rollup_day.dimension`` and ``rollup_hour.dimension`` hold.
+"""What is rolled up, by the names that ``rollup_day.dimension`` and ``rollup_hour.dimension`` hold,
+and what is counted of it.
 
 The empty name stands for the site's totals. A declared prop is ``props:<key>``.
 """
@@ -25,3 +26,19 @@ OF_EVENT = (NAME, PAGE, HOSTNAME)
 
 MAX_VALUES = 20_000
 """A dimension with more values on one day of a site leaves the rollups of that day."""
+
+SUMS = (
+    "visitors",
+    "visits",
+    "pageviews",
+    "events",
+    "views",
+    "bounced",
+    "lasted_ms",
+    "engaged_ms",
+    "engaged_visits",
+    "scroll_pct",
+    "scroll_visits",
+)
+"""What is counted under one key; ``views``, ``bounced`` and ``lasted_ms`` are summed over visits,
+``engaged_ms`` and ``scroll_pct`` (the deepest of each visit) over the visits counted beside."""

@@ -7,8 +7,8 @@ from typing import IO, Any
 from psycopg import Connection
 
 from writer.rollups.days import SiteDay, arrays
+from writer.rollups.dimensions import SUMS
 from writer.rollups.sums import Left, Sums
-from writer.tables import SUMS
 
 _BLOCK = 1 << 18
 _DAY_KEY = "site_id, dimension, day, digest"

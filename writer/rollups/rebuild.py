@@ -11,10 +11,10 @@ from psycopg import Connection
 
 from writer.locks import Lock, waiting
 from writer.rollups.days import Props, SiteDay, put_props, read_declared, read_left_out, read_props
+from writer.rollups.dimensions import SUMS
 from writer.rollups.put import drop_day, leave_out, load, make, put
 from writer.rollups.read import reading_day
 from writer.rollups.sums import Left, Sums
-from writer.tables import SUMS
 
 _A_PART = 200_000
 """So many events are summed up at once, however many a day has."""

@@ -24,9 +24,9 @@ from writer.rollups.dimensions import (
     OF_VISIT,
     PAGE,
     PROPS,
+    SUMS,
     TOTAL,
 )
-from writer.tables import SUMS
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
