@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ class Response(NamedTuple):
 
 
 def edge_settings(primary_url: str, spool_url: str, state: Path, **changes: Any) -> EdgeSettings:
+    """Patient, so that a disk that stalls for a moment makes no hung server."""
     settings = EdgeSettings(
         primary_url=primary_url,
         spool_url=spool_url,
@@ -48,6 +50,8 @@ def edge_settings(primary_url: str, spool_url: str, state: Path, **changes: Any)
         core_verify_key=keys.public_signing_key(SIGNING_KEY),
         seal_public_key=keys.public_seal_key(SEAL_KEY),
         edge_state_dir=state,
+        edge_ping_timeout_s=10.0,
+        spool_timeout_s=20.0,
     )
     return msgspec.structs.replace(settings, **changes)
 
@@ -101,6 +105,11 @@ class EdgeUnderTest:
             yield
 
         self.app = EdgeApp(settings, self.worker.intake, lifespan)
+
+    def stop_time(self) -> None:
+        """No rate recovers from now on, however long the answers take."""
+        now = time.monotonic()
+        self.worker.guard._monotonic_s = lambda: now
 
     def use(self, made: Snapshot) -> None:
         assert self.worker.snapshots.offer(signed(made))

@@ -18,7 +18,7 @@ from infrastructure.local.ports import free_ports
 from infrastructure.local.redis_server import RedisServer
 from tests.benchmarks.context import Context
 from tests.benchmarks.http_load import Run, load
-from tests.edge_processes import ROOT, EdgeProcesses, edge_processes, wait_for
+from tests.edge_processes import AS_SHIPPED, ROOT, EdgeProcesses, edge_processes, wait_for
 
 SERVER_CORE = 0
 OTHER_CORE = 1
@@ -74,7 +74,7 @@ def pinned_edge(context: Context) -> Iterator[tuple[EdgeProcesses, int]]:
     for redis in (context.stack.primary, context.stack.spool):
         if isinstance(redis, RedisServer):
             os.sched_setaffinity(redis.pid, {OTHER_CORE})
-    settings = {"edge_trusted_proxies": "127.0.0.1"}
+    settings = {"edge_trusted_proxies": "127.0.0.1", **AS_SHIPPED}
     stack = context.stack
     state = context.folder / "state"
     with edge_processes(stack.primary_url, stack.spool_url, state, **settings) as edge:

@@ -18,7 +18,7 @@ from tests.benchmarks.context import Context
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.http_load import cpu_s
 from tests.benchmarks.timed_load import Beacon, TimedLoad, p99_ms
-from tests.edge_processes import ROOT, EdgeProcesses, edge_processes, wait_for
+from tests.edge_processes import AS_SHIPPED, ROOT, EdgeProcesses, edge_processes, wait_for
 from tests.edge_under_test import SITE, signed, snapshot
 
 RATE = 500.0
@@ -50,7 +50,7 @@ def run(context: Context) -> list[Figure]:
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     stack = context.stack
     _publish(stack.primary_url)
-    settings = {"edge_trusted_proxies": "127.0.0.1", "log_level": "error"}
+    settings = {"edge_trusted_proxies": "127.0.0.1", "log_level": "error", **AS_SHIPPED}
     state = context.folder / "fairness"
     with edge_processes(stack.primary_url, stack.spool_url, state, **settings) as edge:
         edge.start_edge()

@@ -14,7 +14,7 @@ from redis import Redis
 from infrastructure.local.redis_server import RedisServer
 from tests.benchmarks.context import Context
 from tests.benchmarks.timed_load import Beacon
-from tests.edge_processes import EdgeProcesses, edge_processes, wait_for
+from tests.edge_processes import AS_SHIPPED, EdgeProcesses, edge_processes, wait_for
 
 STREAM = "ingest:test"
 _PAGE = 500
@@ -87,6 +87,7 @@ def outage_bench(
         "edge_trusted_proxies": "127.0.0.1",
         "edge_workers": str(workers),
         "log_level": "error",
+        **AS_SHIPPED,
     }
     state = context.folder / name
     url = primary_url or primary.url
