@@ -10,8 +10,9 @@ from tests.edge_under_test import EdgeUnderTest, edge_settings, running_edge, sn
 
 @pytest.fixture
 async def bare_edge(primary: str, spool: str, tmp_path: Path) -> AsyncIterator[EdgeUnderTest]:
-    """Without a snapshot."""
+    """Without a snapshot; its rates see no time pass."""
     async with running_edge(edge_settings(primary, spool, tmp_path)) as edge:
+        edge.stop_time()
         yield edge
 
 

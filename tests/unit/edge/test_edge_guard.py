@@ -167,9 +167,10 @@ async def test_an_endless_origin_is_no_sites_and_costs_nothing(edge: EdgeUnderTe
     edge.use(snapshot(2, sites=(SiteRules(SITE, honour_dnt=False),)))
     rules = edge.worker.guard.rules
     assert rules is not None
-    began = time.process_time()
+    began = time.thread_time()
     assert rules.site_of_origin("http://" + "a." * 500_000 + SITE) is None
-    assert time.process_time() - began < 0.1
+    # Looked up name by name it would take minutes.
+    assert time.thread_time() - began < 5
     assert rules.site_of_origin("https://" + "a." * 130 + SITE) is None
     assert rules.site_of_origin("https://" + "a." * 100 + SITE) is not None
 
