@@ -23,9 +23,9 @@ def test_every_worker_measures_the_primarys_clock_and_keeps_it_for_the_next(
         edge.start_edge()
         wait_for(lambda: edge.readiness()["workers"] == 2)
         wait_for(lambda: _metric(edge, "known") == 1)
-        wait_for(lambda: _metric(edge, "error_seconds"))
-        assert 0 < (_metric(edge, "error_seconds") or 0) < 0.6
-        assert _metric(edge, "ahead_seconds") == 0
+        # A first answer that was slow is made good by the next: it says little, or even ran ahead.
+        wait_for(lambda: 0 < (_metric(edge, "error_seconds") or 0) < 0.6)
+        wait_for(lambda: _metric(edge, "ahead_seconds") == 0)
     kept = KeptClock(state).read()
     assert kept is not None
     # Both servers are on this machine.

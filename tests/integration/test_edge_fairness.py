@@ -61,7 +61,7 @@ def _send_both(
     is_limited, is_over = Event(), Event()
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(_send_until, edge, is_limited, is_over)
-        assert is_limited.wait(20)
+        assert is_limited.wait(60)
         quiet = Counter(edge.post({**BEACON, "title": str(n)}).status for n in range(quiet_beacons))
         is_over.set()
         return sending.result(), quiet
@@ -71,7 +71,7 @@ def _send_until(edge: EdgeProcesses, is_limited: Event, is_over: Event) -> Count
     body = json.dumps({**BEACON, "site": NOISY})
     headers = {"content-type": "text/plain", "user-agent": BROWSER}
     statuses: Counter[int] = Counter()
-    connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=60)
     while not is_over.is_set() or statuses[429] <= 10 * statuses[202]:
         connection.request("POST", "/track", body, headers)
         answer = connection.getresponse()

@@ -93,11 +93,13 @@ def test_the_drain_opens_the_spool_again_though_the_primary_is_away(
         with spool.client() as client:
             client.xadd(STREAM, {"a": "b"}, id=GREATEST)
         assert edge.post().status == 503
-        wait_for(lambda: edge.readiness()["stores_at"] == "nowhere")
+        # It is remembered for three seconds after each.
+        wait_for(lambda: edge.post().status == 503 and edge.readiness()["stores_at"] == "nowhere")
         edge.start_drain()
         numbers.add(wait_for(lambda: _taken(edge)))
-        assert edge.drain_readiness()["spool_stream"] == [REOPENED]
-        assert 'millrace_spool_stream_fault{what="exhausted"} 1.0' in edge.drain_metrics()
+        wait_for(lambda: edge.drain_readiness().get("spool_stream") == [REOPENED])
+        fault = 'millrace_spool_stream_fault{what="exhausted"} 1.0'
+        wait_for(lambda: fault in edge.drain_metrics())
         wait_for(lambda: edge.readiness()["stores_at"] == "spool")
         primary.start()
         wait_for(lambda: numbers <= _at(primary))

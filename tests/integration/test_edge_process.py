@@ -40,7 +40,7 @@ def test_several_workers_have_boots_of_their_own_and_common_metrics(
         for _ in range(10):
             assert edge.post().status == 202
         wait_for(lambda: 'millrace_edge_requests_total{status="202"} 10.0' in edge.metrics())
-        assert "millrace_edge_primary_up 1.0" in edge.metrics()
+        wait_for(lambda: "millrace_edge_primary_up 1.0" in edge.metrics())
         assert len(stored_envelopes(primary)) == 10
 
 
@@ -73,7 +73,7 @@ def test_what_a_killed_edge_left_in_the_temporary_folder_is_removed_by_the_next(
 
 def _run(edge: EdgeProcesses, module: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", module], env=edge.env, cwd=ROOT, capture_output=True, timeout=20
+        [sys.executable, "-m", module], env=edge.env, cwd=ROOT, capture_output=True, timeout=120
     )
 
 
@@ -131,7 +131,7 @@ def test_nothing_logged_holds_an_address_a_query_or_a_user_agent(
             edge.post({**BEACON, "url": "3cret"}, headers)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
     logged = log.read_bytes()
     assert b"listening" in logged
     for hidden in (b"203.0.113.77", b"3cret", BROWSER.encode()):
@@ -139,7 +139,7 @@ def test_nothing_logged_holds_an_address_a_query_or_a_user_agent(
 
 
 def _raw(edge: EdgeProcesses, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", edge.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=60) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         answer = b""

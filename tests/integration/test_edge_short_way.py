@@ -12,6 +12,8 @@ from tests.edge_processes import EdgeProcesses, edge_processes, wait_for
 from tests.edge_under_test import BEACON, stored_envelopes
 
 BODY = json.dumps(BEACON).encode()
+SOON_S = "2"
+"""Soon enough to wait for it, and late enough to have sent in time what is to come in time."""
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def _request(body: bytes = BODY, *lines: str, path: str = "/track") -> bytes:
 
 class Connection:
     def __init__(self, edge: EdgeProcesses) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", edge.port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", edge.port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self.socket.makefile("rb")
 
@@ -104,7 +106,7 @@ def test_a_client_that_expects_100_continue_gets_it(edge: EdgeProcesses) -> None
 def test_a_head_that_does_not_come_ends_the_connection(
     primary: str, spool: str, tmp_path: Path, begun: bytes
 ) -> None:
-    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s="0.3") as edge:
+    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s=SOON_S) as edge:
         edge.start_edge()
         connection = Connection(edge)
         connection.send(begun)
@@ -177,7 +179,7 @@ def test_what_is_not_http_gets_our_shape_of_error(edge: EdgeProcesses) -> None:
 def _feed(connection: Connection, data: bytes, most_bytes: int = 20_000_000) -> bytes:
     """What the other side says when sent `data` again and again, until it closes."""
     answer, sent = b"", 0
-    connection.socket.settimeout(10)
+    connection.socket.settimeout(60)
     try:
         while not answer and sent < most_bytes:
             connection.send(data)
@@ -185,7 +187,7 @@ def _feed(connection: Connection, data: bytes, most_bytes: int = 20_000_000) -> 
             connection.socket.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 answer += connection.socket.recv(65_536)
-            connection.socket.settimeout(10)
+            connection.socket.settimeout(60)
     except (ConnectionResetError, BrokenPipeError):
         with contextlib.suppress(OSError):
             answer += connection.socket.recv(65_536)
@@ -196,7 +198,7 @@ def _feed(connection: Connection, data: bytes, most_bytes: int = 20_000_000) -> 
 def test_a_body_that_does_not_come_is_a_408_over_the_wire(
     primary: str, spool: str, tmp_path: Path
 ) -> None:
-    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s="0.3") as edge:
+    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s=SOON_S) as edge:
         edge.start_edge()
         connection = Connection(edge)
         connection.send(_request()[:-5])
@@ -222,7 +224,6 @@ def test_a_request_refused_by_its_head_is_answered_before_its_body_comes(
     edge: EdgeProcesses, head: bytes, status: int
 ) -> None:
     connection = Connection(edge)
-    connection.socket.settimeout(5)
     connection.send(head)
     answer = connection.read()
     assert (answer[0], answer[1]["connection"]) == (status, "close")
@@ -265,7 +266,7 @@ def test_a_refused_body_that_came_whole_leaves_the_connection_open(edge: EdgePro
 def test_a_body_too_large_whose_rest_does_not_come_is_a_413_and_not_a_408(
     primary: str, spool: str, tmp_path: Path
 ) -> None:
-    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s="0.3") as edge:
+    with edge_processes(primary, spool, tmp_path / "state", edge_body_timeout_s=SOON_S) as edge:
         edge.start_edge()
         connection = Connection(edge)
         connection.send(_large(900_000) + b"x" * 70_000)
