@@ -59,7 +59,10 @@ class SwallowingProxy:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
-                if not owed.is_set() or data.startswith(b"-"):
+                # Of several that are owed at once, not all may be wanted any more.
+                is_wanted = owed.is_set() and self.swallowed < self.wanted
+                if not is_wanted or data.startswith(b"-"):
+                    owed.clear()
                     writer.write(data)
                     continue
                 self.swallowed += 1
