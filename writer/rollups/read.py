@@ -32,14 +32,15 @@ WITH changed AS (
   SELECT site_id, day, visitor FROM events
   WHERE commit_out > {after} AND commit_out <= {upto} AND {bounds} AND bot IS NULL
 ), touched AS MATERIALIZED (
-  SELECT DISTINCT site_id, day, visitor FROM changed WHERE visitor IS NOT NULL
+  SELECT site_id, day, array_agg(DISTINCT visitor) AS visitors FROM changed
+  WHERE visitor IS NOT NULL GROUP BY site_id, day
 )
--- Visitor by visitor through their index, whatever is known of rows just stored: OFFSET keeps
--- this the outer side. Two plain bounds on ts would pass for as selective as a visitor, in a table
--- that was never analyzed, and each visitor be looked for in the whole day.
+-- A day's visitors together, in one walk through their index, whatever is known of rows just
+-- stored: OFFSET keeps this the outer side. Two plain bounds on ts would pass for as selective as
+-- the visitors, in a table that was never analyzed, and they be looked for in the whole day.
 SELECT {columns} FROM touched t CROSS JOIN LATERAL (
   SELECT * FROM events e
-  WHERE e.site_id = t.site_id AND e.visitor = t.visitor AND e.day = t.day
+  WHERE e.site_id = t.site_id AND e.visitor = ANY (t.visitors) AND e.day = t.day
     AND e.ts >= {since} AND (e.ts < {until}) IS NOT FALSE AND e.bot IS NULL AND ({was} OR {now})
   OFFSET 0
 ) e LEFT JOIN {props}
