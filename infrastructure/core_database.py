@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 
 from infrastructure.problem import Problem
-from writer.database import (
+from writer.database.connection import (
     DISK_FULL,
     LOCKED,
     NO_ANSWER,

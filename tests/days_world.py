@@ -15,7 +15,7 @@ from writer.archive.work import write_due
 from writer.jobs.client_ids import forget_client_ids
 from writer.jobs.restore import restore_all
 from writer.jobs.retention import keep_to_limits
-from writer.replay import Replay
+from writer.quarantine.replay import Replay
 from writer.rollups.step import step
 from writer.store import Outcome
 from writer.waiting import store_ready

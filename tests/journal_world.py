@@ -23,7 +23,7 @@ from shared.stream_state import read_entry_id
 from tests.edge_processes import ROOT, EdgeProcesses, edge_processes, wait_for
 from tests.edge_under_test import SEAL_KEY, SIGNING_KEY, SITE
 from tests.writer_world import put_edge, put_site, rows, standing
-from writer.ledger_equation import read_edge
+from writer.ledger.equation import read_edge
 
 EDGE, STREAM = "test", "ingest:test"
 _AOF = "appendonlydir"

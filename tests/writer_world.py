@@ -26,10 +26,10 @@ from shared.keys import (
 )
 from shared.settings import WriterSettings
 from writer.enrich.place import Geo
+from writer.known.zones import us
 from writer.prepare import Entry, Preparer
-from writer.quarantine import Quarantine
+from writer.quarantine.keeping import Quarantine
 from writer.store import Outcome, Store
-from writer.zones import us
 
 CHROME = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"

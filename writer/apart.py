@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
-from writer.database import Unavailable
+from writer.database.connection import Unavailable
 from writer.prepare import Entry, Preparer
-from writer.quarantine import Damaged
+from writer.quarantine.keeping import Damaged
 from writer.store import Read
 
 log = logging.getLogger("writer")

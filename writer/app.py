@@ -17,19 +17,19 @@ from shared.redis_connection import connect
 from shared.settings import WriterSettings
 from writer.apart import Apart, Careful
 from writer.consume import BLOCK_MS, Consumer, Limits
+from writer.database.promises import Promises
+from writer.database.session import Session
 from writer.enrich.place import Geo
-from writer.key_ring import KeyRing
-from writer.ledger import Ledger
+from writer.known.key_ring import KeyRing
+from writer.ledger.keeper import Ledger
+from writer.ledger.stored_ranges import StoredRanges
 from writer.periodic import every
 from writer.prepare import Preparer
-from writer.promises import Promises
 from writer.publish import Publisher
-from writer.quarantine import Quarantine
-from writer.replay import Replay
+from writer.quarantine.keeping import Quarantine
+from writer.quarantine.replay import Replay
 from writer.rollups.stage import Stage
-from writer.session import Session
 from writer.store import Store
-from writer.stored_ranges import StoredRanges
 from writer.stream_watch import StreamWatch
 from writer.waiting import Waiting
 

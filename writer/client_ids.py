@@ -12,9 +12,9 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from writer.arrays import instants, int4s, uuids
+from writer.database.arrays import instants, int4s, uuids
 from writer.encode import Row
-from writer.zones import moment, us
+from writer.known.zones import moment, us
 
 _CLAIM = """
 INSERT INTO client_id (site_id, client_id, received_at, event_id, ts)

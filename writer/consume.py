@@ -28,12 +28,12 @@ from shared.metrics import (
 )
 from writer.announce import publish_commits
 from writer.apart import Preparing
-from writer.availability import Availability
-from writer.database import READ_ONLY, DataRefused, Unavailable
+from writer.database.availability import Availability
+from writer.database.connection import READ_ONLY, DataRefused, Unavailable
+from writer.database.promises import Promises
+from writer.database.session import Session
 from writer.periodic import is_cancelled
 from writer.prepare import Entry
-from writer.promises import Promises
-from writer.session import Session
 from writer.store import Outcome, Read, Store
 from writer.stream import Stream
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from writer.sites import Site
-from writer.zones import Day, Hours, as_date, day_number, day_of, moment, us
+from writer.known.sites import Site
+from writer.known.zones import Day, Hours, as_date, day_number, day_of, moment, us
 
 _FIND = """
 SELECT day, starts_at, ends_at FROM site_day

@@ -16,7 +16,7 @@ from shared.errors import Refusal
 from shared.sites import SiteSettings
 from shared.snapshot import SCOPES
 from writer.draft import UNPLACED, Draft, Origin, SetAside
-from writer.sites import ApiKey, Site, SiteBook
+from writer.known.sites import ApiKey, Site, SiteBook
 
 UNKNOWN_SITE = "unknown_site"
 UNKNOWN_KEY = "unknown_key"

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from psycopg import Cursor
 
-from writer.arrays import instants, int4s, uuids
 from writer.client_ids import Loser
+from writer.database.arrays import instants, int4s, uuids
 from writer.enrich.pipeline import Left
 
 DUPLICATE = "duplicate"

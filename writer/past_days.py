@@ -14,7 +14,7 @@ from writer.draft import Dropped
 from writer.encode import Row
 from writer.enrich.pipeline import Left
 from writer.enrich.retention import REASON
-from writer.zones import as_date, day_number
+from writer.known.zones import as_date, day_number
 
 ARCHIVED, FILE, GONE, FORGOTTEN = "archived", "file", "gone", "forgotten"
 """States of a site-day that is open no more: rows and a file; the file is the record; rollups

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
-from writer.database import Unavailable
+from writer.database.connection import Unavailable
 
 log = logging.getLogger("writer")
 

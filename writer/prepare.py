@@ -13,7 +13,7 @@ from psycopg import Connection
 from shared.batch import DamagedBatch, Sealed
 from shared.clock import US_PER_DAY, Clock
 from shared.metrics import WRITER_STEP_SECONDS
-from writer.database import ANSWER_WITHIN_S, Unavailable, connect, translate
+from writer.database.connection import ANSWER_WITHIN_S, Unavailable, connect, translate
 from writer.days import DayBook
 from writer.decode import Unfit, open_entry, read_drafts
 from writer.draft import Draft, SetAside, When
@@ -21,11 +21,11 @@ from writer.encode import encode
 from writer.enrich.bot import Bots
 from writer.enrich.pipeline import FAILED, enrich, steps
 from writer.enrich.place import Geo
-from writer.quarantine import Damaged
-from writer.salts import SaltBook
-from writer.sites import Site, SiteBook, read_sites
+from writer.known.salts import SaltBook
+from writer.known.sites import Site, SiteBook, read_sites
+from writer.known.zones import QUARTER_US, Day, day_of
+from writer.quarantine.keeping import Damaged
 from writer.store import Batch, Number, Read
-from writer.zones import QUARTER_US, Day, day_of
 
 log = logging.getLogger("writer")
 

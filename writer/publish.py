@@ -11,9 +11,9 @@ from redis.exceptions import WatchError
 
 from shared.clock import Clock
 from shared.snapshot import REDIS_KEY, Forged, KeyRules, SiteRules, Snapshot, sign, verify
-from writer.key_ring import KeyRing
-from writer.session import Session
-from writer.sites import ApiKey, Site, SiteBook, read_sites
+from writer.database.session import Session
+from writer.known.key_ring import KeyRing
+from writer.known.sites import ApiKey, Site, SiteBook, read_sites
 
 log = logging.getLogger("writer")
 

@@ -15,9 +15,9 @@ from psycopg import Cursor
 
 from shared.clock import Clock, system_clock
 from shared.metrics import WRITER_DATABASE_TROUBLES
-from writer.arrays import register
 from writer.client_ids import Loser, claim
-from writer.database import (
+from writer.database.arrays import register
+from writer.database.connection import (
     ANSWER_WITHIN_S,
     COLLISION,
     LONGEST_S,
@@ -29,18 +29,18 @@ from writer.database import (
     is_collision,
     translate,
 )
+from writer.database.promises import Promises
 from writer.decode import Unfit
 from writer.draft import SetAside
 from writer.encode import COLUMNS, Row, payload
 from writer.enrich.pipeline import Left
-from writer.held import REPLAYED, close
-from writer.ledger_counts import Decided, count_read, put_counts
+from writer.known.zones import as_date, moment, us
+from writer.ledger.counts import Decided, count_read, put_counts
+from writer.ledger.voids import put_voids
 from writer.left_out import put_left_out
 from writer.past_days import Parted, part_days, part_rows
-from writer.promises import Promises
-from writer.quarantine import Damaged, Quarantine
-from writer.voids import put_voids
-from writer.zones import as_date, moment, us
+from writer.quarantine.held import REPLAYED, close
+from writer.quarantine.keeping import Damaged, Quarantine
 
 log = logging.getLogger("writer")
 

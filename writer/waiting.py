@@ -12,8 +12,8 @@ from typing import Any
 from psycopg import Connection
 
 from shared.metrics import WRITER_WAITING
-from writer.replay import Replay
-from writer.session import Session
+from writer.database.session import Session
+from writer.quarantine.replay import Replay
 
 log = logging.getLogger("writer")
 

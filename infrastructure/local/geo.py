@@ -9,7 +9,7 @@ from infrastructure.local.cache import cached
 from infrastructure.local.folders import make_folder
 from infrastructure.local.node import find_node
 from infrastructure.progress import console, step
-from writer.geo_files import PACKAGES, GeoUnavailable, fetch
+from writer.known.geo_files import PACKAGES, GeoUnavailable, fetch
 
 CACHED = "geo-1"
 

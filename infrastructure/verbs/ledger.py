@@ -21,9 +21,9 @@ from infrastructure.plain_text import Storable, plain
 from infrastructure.problem import Problem
 from infrastructure.whole_table import plain_console, print_table
 from shared.settings import JobsSettings, load
-from writer.accepted import AcceptedLoss, accept_loss, read_accepted
-from writer.ledger_equation import NOWHERE, EdgeSums, Missing, SiteSums, read_edge, spans
-from writer.ledger_fold import numbers_of
+from writer.ledger.accepted import AcceptedLoss, accept_loss, read_accepted
+from writer.ledger.equation import NOWHERE, EdgeSums, Missing, SiteSums, read_edge, spans
+from writer.ledger.fold import numbers_of
 
 _TIMEOUT_S = 30
 _EDGES = "SELECT edge FROM edge WHERE %s::text IS NULL OR edge = %s ORDER BY edge"

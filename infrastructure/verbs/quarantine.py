@@ -24,10 +24,10 @@ from shared.keys import read_private_keys
 from shared.settings import ApiSettings, WriterSettings, load
 from writer.apart import Apart, Careful
 from writer.app import make_preparer
-from writer.held import Group, Held, discard, find_held, read_groups, read_held
-from writer.promises import Promises
-from writer.quarantine import Quarantine
-from writer.replay import Became, Event, Replay
+from writer.database.promises import Promises
+from writer.quarantine.held import Group, Held, discard, find_held, read_groups, read_held
+from writer.quarantine.keeping import Quarantine
+from writer.quarantine.replay import Became, Event, Replay
 from writer.store import Store
 
 _reason = click.option("--reason", type=Storable(), help="Everything that is held for this reason.")

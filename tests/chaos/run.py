@@ -28,7 +28,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.load import AGENTS, BROWSED, SERVED, SPAN_MS, Event, Load, Log
 from tests.chaos.plan import Fault, planned_faults
 from tests.chaos.stand import Say, Stand, disturbed_stand, undisturbed_stand
-from writer.ledger_equation import read_edge
+from writer.ledger.equation import read_edge
 
 _LOOK_EVERY_S = 0.1
 _SETTLE_WITHIN_S = 300.0

@@ -12,7 +12,7 @@ from infrastructure.local.installation import EDGE
 from infrastructure.local.product import Product
 from shared.receipt import Place, place
 from tests.journeys.visit_world import VisitWorld, until
-from writer.ledger_equation import read_edge
+from writer.ledger.equation import read_edge
 
 _BODY = re.compile(rb"\$4\r\nbody\r\n\$(\d+)\r\n")
 _SPOOLED, _FLIPPED, _CUT = 20, 4, 3

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from infrastructure.cli import cli
 from shared.redis_connection import connect
 from tests.writer_world import Pipe, put_edge, put_site
-from writer.ledger import Ledger
-from writer.session import Session
+from writer.database.session import Session
+from writer.ledger.keeper import Ledger
 
 Verb = Callable[..., Result]
 

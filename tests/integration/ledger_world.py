@@ -12,10 +12,10 @@ from redis import Redis
 from shared.heartbeat import BootBeat, redis_key
 from shared.redis_connection import connect
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_edge, put_site
-from writer.ledger import Ledger
-from writer.ledger_equation import EdgeSums, read_edge
+from writer.database.session import Session
+from writer.ledger.equation import EdgeSums, read_edge
+from writer.ledger.keeper import Ledger
 from writer.prepare import Entry
-from writer.session import Session
 from writer.stream import stream_key
 
 

@@ -9,7 +9,7 @@ import pytest
 from api.bot_patterns import MAX_PATTERNS
 from tests.integration.api_service import NOW, ApiService, api_service, error
 from tests.writer_world import FakeEdge, Pipe, envelope, put_edge, rows, standing
-from writer.zones import us
+from writer.known.zones import us
 
 pytestmark = pytest.mark.anyio
 SITE, OTHER = "example.com", "other.example"

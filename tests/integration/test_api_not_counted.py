@@ -13,7 +13,7 @@ import pytest
 from tests.archive_world import write_archive
 from tests.integration.api_service import NOW, ApiService, api_service, error
 from tests.writer_world import CHROME, FakeEdge, Pipe, envelope, put_edge, rows
-from writer.zones import us
+from writer.known.zones import us
 
 pytestmark = pytest.mark.anyio
 SITE, OTHER = "example.com", "other.example"

@@ -15,9 +15,9 @@ from infrastructure.cli import cli
 from shared import receipt
 from tests.integration.api_service import ApiService, api_service, error
 from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_edge, put_site
-from writer.held import discard, find_held
 from writer.migrate import sqlalchemy_url
 from writer.prepare import Entry
+from writer.quarantine.held import discard, find_held
 
 pytestmark = pytest.mark.anyio
 

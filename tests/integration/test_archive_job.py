@@ -31,9 +31,9 @@ from writer.archive.work import (
     verify_some,
     write_due,
 )
-from writer.locks import Lock
+from writer.database.locks import Lock
+from writer.known.zones import moment
 from writer.rollups.step import step
-from writer.zones import moment
 
 TODAY = moment(NOON)
 DAY = TODAY.date()
@@ -45,7 +45,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from writer.archive.work import write_due
-from writer.database import connect
+from writer.database.connection import connect
 with connect(sys.argv[1], autocommit=True) as connection:
     write_due(connection, Path(sys.argv[2]), 256, datetime(2030, 1, 1, tzinfo=UTC))
 """

@@ -8,7 +8,7 @@ from redis import Redis
 from edge import worker
 from shared.heartbeat import redis_key
 from tests.edge_under_test import edge_settings, running_edge
-from writer.ledger_beats import read_beats
+from writer.ledger.beats import read_beats
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from api.database import open_transaction
 from api.sites import read_site
 from tests.integration.ledger_world import World, made_world
 from tests.writer_world import NOON, SITE, rows
-from writer.ledger_fold import numbers_of
+from writer.ledger.fold import numbers_of
 from writer.stream import stream_key
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,7 @@ from tests.writer_world import (
     writer_settings,
 )
 from writer.app import Writer, running_writer
-from writer.locks import Lock, trying
+from writer.database.locks import Lock, trying
 from writer.rollups.rebuild import find_days, verify
 from writer.rollups.sums import Sums
 

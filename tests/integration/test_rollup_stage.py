@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from tests.rollup_world import Naive, commit, connect, event, put_day, stored_days, stored_hours
 from tests.writer_world import put_setting, put_site
-from writer.locks import Lock, trying, waiting
+from writer.database.locks import Lock, trying, waiting
 from writer.rollups.put import drop_day
 from writer.rollups.rebuild import find_days, rebuild, verify
 from writer.rollups.stage import Stage

@@ -13,7 +13,7 @@ from tests.integration.ledger_world import World, made_world
 from tests.integration.live_world import wait_until
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_site, writer_settings
 from writer.app import running_writer
-from writer.held import find_held, read_groups
+from writer.quarantine.held import find_held, read_groups
 
 pytestmark = pytest.mark.anyio
 

@@ -26,7 +26,7 @@ from tests.writer_world import (
     writer_settings,
 )
 from writer.apart import MAX_DELIVERIES, Apart, Careful
-from writer.database import Unavailable
+from writer.database.connection import Unavailable
 from writer.prepare import Entry
 from writer.stream import GROUP, Stream, stream_key
 

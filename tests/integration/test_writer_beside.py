@@ -22,11 +22,11 @@ from tests.writer_world import (
     put_site,
     rows,
 )
-from writer.key_ring import KeyRing
-from writer.ledger import Ledger
+from writer.database.session import Session
+from writer.known.key_ring import KeyRing
+from writer.known.zones import moment
+from writer.ledger.keeper import Ledger
 from writer.publish import Publisher
-from writer.session import Session
-from writer.zones import moment
 
 pytestmark = pytest.mark.anyio
 

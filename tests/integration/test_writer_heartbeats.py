@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from shared.heartbeat import BootBeat, redis_key
 from shared.metrics import LEDGER_EDGE_HEARD
 from tests.writer_world import NOON, rows
-from writer.database import Unavailable
-from writer.ledger import Ledger
-from writer.ledger_beats import KEPT_BEATS, KEPT_US
-from writer.zones import moment
+from writer.database.connection import Unavailable
+from writer.known.zones import moment
+from writer.ledger.beats import KEPT_BEATS, KEPT_US
+from writer.ledger.keeper import Ledger
 
 pytestmark = pytest.mark.anyio
 _KEY = redis_key("e1")

@@ -9,7 +9,7 @@ import pytest
 from shared.batch import Sealed, open_sealed
 from shared.clock import US_PER_DAY, US_PER_HOUR
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_site, rows, standing
-from writer.database import DataRefused, Unavailable
+from writer.database.connection import DataRefused, Unavailable
 from writer.draft import Draft
 from writer.prepare import Preparer
 

@@ -26,13 +26,13 @@ from tests.writer_world import (
     put_site,
     rows,
 )
-from writer.geo_files import CITY, COUNTRY, GeoUnavailable, fetch
 from writer.jobs.client_ids import forget_client_ids
 from writer.jobs.geo import refresh_geo
 from writer.jobs.salts import delete_salts
 from writer.jobs.schedule import SCHEDULE, enqueue
+from writer.known.geo_files import CITY, COUNTRY, GeoUnavailable, fetch
+from writer.known.zones import moment
 from writer.stream import stream_key
-from writer.zones import moment
 
 TODAY = moment(NOON)
 DAY_END = datetime(2026, 6, 11, tzinfo=UTC)

@@ -26,8 +26,8 @@ from tests.writer_world import (
 )
 from writer.draft import Draft
 from writer.enrich.pipeline import Step
+from writer.known.zones import us
 from writer.prepare import Entry
-from writer.zones import us
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR

@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 from shared.heartbeat import BootBeat, redis_key
 from shared.metrics import LEDGER_LOST_BATCHES
 from tests.writer_world import NOON, FakeEdge, Pipe, client_id, envelope, put_site, rows
-from writer.ledger import Ledger
-from writer.ledger_fold import fold_batches
+from writer.known.zones import moment
+from writer.ledger.fold import fold_batches
+from writer.ledger.keeper import Ledger
 from writer.prepare import Entry
 from writer.stream import stream_key
-from writer.zones import moment
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ import pytest
 from shared.keys import new_seal_key
 from tests.integration.ledger_world import World, made_world
 from tests.writer_world import FakeEdge, envelope
-from writer.held import discard, find_held
-from writer.ledger_equation import EdgeSums
-from writer.ledger_fold import fold_batches, read_asides
+from writer.ledger.equation import EdgeSums
+from writer.ledger.fold import fold_batches, read_asides
+from writer.quarantine.held import discard, find_held
 
 pytestmark = pytest.mark.anyio
 

@@ -18,10 +18,10 @@ from tests.writer_world import (
     envelope,
     put_site,
 )
-from writer.held import discard, find_held
-from writer.ledger_equation import EdgeSums
-from writer.ledger_fold import fold_batches
-from writer.replay import Became, Replay
+from writer.ledger.equation import EdgeSums
+from writer.ledger.fold import fold_batches
+from writer.quarantine.held import discard, find_held
+from writer.quarantine.replay import Became, Replay
 from writer.stream import stream_key
 
 pytestmark = pytest.mark.anyio

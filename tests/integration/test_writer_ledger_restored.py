@@ -9,9 +9,9 @@ import pytest
 from shared.heartbeat import BootBeat, redis_key
 from shared.redis_connection import connect
 from tests.writer_world import SITE, put_edge, rows
-from writer.database import Unavailable
-from writer.ledger import Ledger
-from writer.session import Session
+from writer.database.connection import Unavailable
+from writer.database.session import Session
+from writer.ledger.keeper import Ledger
 
 pytestmark = pytest.mark.anyio
 

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from shared.heartbeat import BootBeat, redis_key
 from shared.redis_connection import connect
 from tests.writer_world import NOON, SITE, put_edge, put_site, rows
-from writer.ledger import Ledger
-from writer.session import Session
-from writer.zones import us
+from writer.database.session import Session
+from writer.known.zones import us
+from writer.ledger.keeper import Ledger
 
 pytestmark = pytest.mark.anyio
 TODAY = date(2026, 6, 10)

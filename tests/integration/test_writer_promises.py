@@ -12,10 +12,10 @@ from infrastructure.local.postgres_server import PostgresServer
 from shared.redis_connection import connect
 from tests.writer_streams import until_emptied
 from tests.writer_world import FakeEdge, envelope, put_edge, put_site, rows, writer_settings
-from writer import database as db
 from writer.app import Writer, running_writer
+from writer.database import connection as db
+from writer.database.promises import FSYNC_OFF, FULL_PAGE_WRITES_OFF, Promises
 from writer.migrate import upgrade
-from writer.promises import FSYNC_OFF, FULL_PAGE_WRITES_OFF, Promises
 from writer.stream import stream_key
 
 pytestmark = pytest.mark.anyio

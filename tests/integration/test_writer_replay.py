@@ -20,10 +20,10 @@ from tests.writer_world import (
     rows,
     standing,
 )
-from writer.held import discard, find_held, read_groups, read_held
-from writer.ledger_fold import read_asides
+from writer.ledger.fold import read_asides
 from writer.prepare import Entry
-from writer.replay import Became, Event, Replay
+from writer.quarantine.held import discard, find_held, read_groups, read_held
+from writer.quarantine.replay import Became, Event, Replay
 
 NEW = "new.example"
 

@@ -24,7 +24,7 @@ from tests.writer_world import (
     writer_settings,
 )
 from writer.app import Writer
-from writer.key_ring import KeyRing
+from writer.known.key_ring import KeyRing
 from writer.stream import stream_key
 
 pytestmark = pytest.mark.anyio

@@ -13,9 +13,9 @@ from shared.redis_connection import connect
 from shared.stored import StoredBoot, Told, read_told
 from shared.stored import redis_key as stored_key
 from tests.writer_world import FakeEdge, Pipe, envelope, put_edge, put_site
+from writer.database.session import Session
+from writer.ledger.stored_ranges import StoredRanges
 from writer.prepare import Entry
-from writer.session import Session
-from writer.stored_ranges import StoredRanges
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from tests.writer_world import FakeEdge, Pipe, envelope, put_edge
-from writer.ledger_equation import read_edge
+from writer.ledger.equation import read_edge
 from writer.prepare import Entry
 
 

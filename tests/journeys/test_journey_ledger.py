@@ -10,7 +10,7 @@ from redis import Redis
 from infrastructure.local.installation import EDGE
 from infrastructure.local.product import Product
 from tests.journeys.visit_world import STREAM, VisitWorld, until
-from writer.ledger_equation import EdgeSums, read_edge
+from writer.ledger.equation import EdgeSums, read_edge
 
 pytestmark = pytest.mark.anyio
 

@@ -36,8 +36,8 @@ from tests.writer_world import (
     put_site,
     standing,
 )
+from writer.known.zones import moment
 from writer.prepare import Entry
-from writer.zones import moment
 
 KEY = "mr_" + "k" * 43
 MINUTE_US = 60_000_000

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.zones import takeover
-from writer.zones import ZoneChange, day_of, us
+from writer.known.zones import ZoneChange, day_of, us
 
 ZONES = (
     "UTC",

@@ -14,7 +14,7 @@ from shared.metrics import (
     ARCHIVE_STALE,
     ARCHIVE_WRITTEN,
 )
-from writer.database import Unavailable, connect
+from writer.database.connection import Unavailable, connect
 
 log = logging.getLogger("jobs")
 

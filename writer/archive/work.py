@@ -22,7 +22,7 @@ from writer.archive.day import Became, write_day
 from writer.archive.engine import open_engine
 from writer.archive.folder import sweep
 from writer.archive.record import Choice, SiteDay, read_due, read_filed
-from writer.locks import Lock, trying
+from writer.database.locks import Lock, trying
 
 log = logging.getLogger("jobs")
 

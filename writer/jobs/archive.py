@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime
 
 from writer.archive.work import Busy, keep, sweep_up
-from writer.database import connect
+from writer.database.connection import connect
 from writer.jobs.setting_up import job_settings
 
 log = logging.getLogger("jobs")

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from writer.geo_files import PACKAGES, GeoUnavailable, fetch
 from writer.jobs.setting_up import job_settings
+from writer.known.geo_files import PACKAGES, GeoUnavailable, fetch
 
 log = logging.getLogger("jobs")
 

@@ -16,7 +16,7 @@ from psycopg.sql import SQL, Identifier
 from shared.archive import PLAIN, joined
 from writer.archive.engine import Engine, quoted
 from writer.jobs.filed import FileOfDay
-from writer.zones import moment
+from writer.known.zones import moment
 
 _PIECE = 20_000
 _FETCHED = 2_000

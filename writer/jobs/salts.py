@@ -14,8 +14,8 @@ from psycopg import Connection
 from redis import Redis
 
 from writer.jobs.setting_up import job_settings
+from writer.known.zones import moment
 from writer.stream import stream_key
-from writer.zones import moment
 
 log = logging.getLogger("jobs")
 

@@ -6,7 +6,7 @@ A session-level advisory lock lets two processes start at once: the second finds
 from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
 
-from writer.locks import Lock
+from writer.database.locks import Lock
 from writer.tables import metadata
 
 _LOCK = {"lock": Lock.MIGRATIONS.value}

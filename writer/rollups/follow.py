@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 from psycopg import Connection
 
-from writer.database import Unavailable, connect, unavailable
+from writer.database.connection import Unavailable, connect, unavailable
 from writer.rollups.pace import LEAST_EVENTS, next_size, rest_s, smaller
 from writer.rollups.step import step
 from writer.rollups.sums import Sums

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
-from writer.locks import Lock, waiting
+from writer.database.locks import Lock, waiting
 from writer.rollups.days import Props, SiteDay, put_props, read_declared, read_left_out, read_props
 from writer.rollups.dimensions import SUMS
 from writer.rollups.put import drop_day, leave_out, load, make, put

@@ -16,7 +16,7 @@ from time import monotonic
 import msgspec
 
 from shared.metrics import ROLLUP_BEHIND_SECONDS, ROLLUP_LAG_COMMITS, ROLLUP_STEP_SECONDS
-from writer.database import ANSWER_WITHIN_S
+from writer.database.connection import ANSWER_WITHIN_S
 from writer.periodic import is_cancelled
 from writer.rollups.pace import give_way_s
 from writer.rollups.wire import Given, Told

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from shared.failpoints import reach
-from writer.locks import Lock, trying
+from writer.database.locks import Lock, trying
 from writer.rollups.days import find_changed, put_props, read_left_out, read_props, touch
 from writer.rollups.pace import MOST_EVENTS
 from writer.rollups.put import leave_out, put

@@ -6,7 +6,7 @@ import pytest
 
 from infrastructure.local import geo
 from infrastructure.local.node import Node
-from writer.geo_files import PACKAGES, GeoUnavailable, Package
+from writer.known.geo_files import PACKAGES, GeoUnavailable, Package
 
 NAMES = {name for package in PACKAGES for name in package.files.values()}
 

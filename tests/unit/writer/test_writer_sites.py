@@ -1,6 +1,6 @@
 """Settings with their history: what held when an event was received."""
 
-from writer.sites import Setting, make_site
+from writer.known.sites import Setting, make_site
 
 
 def test_settings_are_those_of_the_moment() -> None:

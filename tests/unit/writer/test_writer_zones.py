@@ -7,7 +7,7 @@ import pytest
 
 from shared.clock import US_PER_HOUR
 from writer.days import fit
-from writer.zones import Day, ZoneChange, as_date, day_of, day_start, hour_of, us
+from writer.known.zones import Day, ZoneChange, as_date, day_of, day_start, hour_of, us
 
 BERLIN = (ZoneChange(0, "Europe/Berlin"),)
 

@@ -19,9 +19,13 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared.heartbeat import BootBeat, redis_key
-from writer.ledger_beats import Beats, Counts, Fresh, field_of
-from writer.ledger_counts import site_digest
-from writer.ledger_fold import (
+from shared.stream_state import EntryId, read_entry_id
+from writer.database.session import Session
+from writer.known.sites import SiteBook, read_sites
+from writer.known.zones import moment
+from writer.ledger.beats import Beats, Counts, Fresh, field_of
+from writer.ledger.counts import site_digest
+from writer.ledger.fold import (
     Hole,
     fold_batches,
     read_holes,
@@ -29,11 +33,8 @@ from writer.ledger_fold import (
     show_edges,
     up_to,
 )
-from writer.not_counted import Told, note_not_counted
-from writer.session import Session
-from writer.sites import SiteBook, read_sites
+from writer.ledger.not_counted import Told, note_not_counted
 from writer.stream import stream_key
-from writer.zones import moment
 
 log = logging.getLogger("writer")
 
@@ -82,10 +83,6 @@ WHERE edge = %s AND boot = ANY(%s) AND ended AND low >= last_acked AND lost = '{
   AND stored + void + aside + accepted @> int8range(1, low + 1)
   AND NOT EXISTS (SELECT FROM batch s WHERE s.edge = b.edge AND s.boot = b.boot)
 """
-
-
-EntryId = tuple[int, int]
-"""(ms, sequence) of a stream entry."""
 
 
 class Watch(NamedTuple):
@@ -151,14 +148,14 @@ class Ledger:
 
     async def _is_past(self, edge: str, watch: Watch) -> bool:
         oldest: Any = await self._redis.xrange(stream_key(edge), count=1)
-        return not oldest or _entry_id(oldest[0][0]) > watch.last_id
+        return not oldest or read_entry_id(oldest[0][0]) > watch.last_id
 
     async def _last_id(self, edge: str) -> EntryId:
         try:
             found: Any = await self._redis.xinfo_stream(stream_key(edge))
         except ResponseError:
             return 0, 0
-        return _entry_id(found["last-generated-id"])
+        return read_entry_id(found["last-generated-id"])
 
 
 def _put(
@@ -240,11 +237,6 @@ def _forgiving(edge: str) -> Iterator[None]:
 
 def _of(holes: Iterable[Hole], edge: str) -> list[Hole]:
     return [hole for hole in holes if hole.edge == edge]
-
-
-def _entry_id(entry_id: bytes) -> EntryId:
-    ms, _, sequence = entry_id.partition(b"-")
-    return int(ms), int(sequence)
 
 
 def _multirange(runs: Iterable[tuple[int, int]]) -> str:

@@ -16,8 +16,8 @@ from shared.clock import Clock
 from shared.heartbeat import DRAIN_FIELD, DrainBeat
 from shared.heartbeat import redis_key as heartbeat_key
 from shared.stored import AT_FIELD, StoredBoot, encode, field_of, redis_key
-from writer.ledger_fold import Ranges, read_asides
-from writer.session import Session
+from writer.database.session import Session
+from writer.ledger.fold import Ranges, read_asides
 
 _EDGES = "SELECT edge FROM edge"
 # Of a boot that is long over no journal keeps anything, not even its last word: that it is told no

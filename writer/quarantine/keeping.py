@@ -18,7 +18,7 @@ from shared.receipt import MAX_BOOT, MAX_SEQ
 from writer.decode import Unfit
 from writer.draft import Origin
 from writer.encode import Row
-from writer.zones import as_date, moment
+from writer.known.zones import as_date, moment
 
 WAITS = "waits_for_its_day"
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from writer.ledger_fold import Ranges
+from writer.ledger.fold import Ranges
 
 # The boot's row is locked first, so that a look for losses meanwhile reads what is accepted. All
 # that was received before final_until is stored, and nothing before low_time lies above low.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import Connection
 
-from writer.database import ANSWER_WITHIN_S, Unavailable, connect, unavailable
+from writer.database.connection import ANSWER_WITHIN_S, Unavailable, connect, unavailable
 
 T = TypeVar("T")
 

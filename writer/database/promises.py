@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import Connection
 
 from shared.metrics import WRITER_WEAK_PROMISE
-from writer.database import WEAK_PROMISE, Unavailable
+from writer.database.connection import WEAK_PROMISE, Unavailable
 
 log = logging.getLogger("writer")
 

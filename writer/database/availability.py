@@ -3,7 +3,7 @@
 import logging
 
 from shared.metrics import WRITER_DATABASE_TROUBLES, WRITER_DATABASE_UP
-from writer.database import OTHER, DataRefused, Unavailable
+from writer.database.connection import OTHER, DataRefused, Unavailable
 
 log = logging.getLogger("writer")
 

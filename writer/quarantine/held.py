@@ -11,7 +11,7 @@ import msgspec
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
-from writer.ledger_counts import DROPPED, QUARANTINED, WAITING, CountKey, put_counts
+from writer.ledger.counts import DROPPED, QUARANTINED, WAITING, CountKey, put_counts
 
 HELD, REPLAYED, DISCARDED = "held", "replayed", "discarded"
 

@@ -20,12 +20,12 @@ from shared.batch import UNKNOWN_KEY, UNSEALABLE, VERSION, Header, seal
 from shared.beacon_reader import MAX_EVENTS
 from shared.envelope import Envelope, Headers
 from writer.apart import MAX_DELIVERIES, POISON, Preparing
-from writer.database import DataRefused
+from writer.database.connection import DataRefused
 from writer.enrich.retention import REASON
-from writer.held import HELD, Held, judge, read_held
-from writer.ledger_counts import WAITING
+from writer.ledger.counts import WAITING
 from writer.prepare import Entry
-from writer.quarantine import Quarantine, storable
+from writer.quarantine.held import HELD, Held, judge, read_held
+from writer.quarantine.keeping import Quarantine, storable
 from writer.store import REFUSED, Batch, Outcome, Read, Store
 
 log = logging.getLogger("writer")

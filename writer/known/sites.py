@@ -12,7 +12,7 @@ from psycopg import Connection
 from shared.bots import Pattern
 from shared.sites import TIME_ZONE, SiteSettings
 from writer.enrich.bot import BotPattern
-from writer.zones import ZoneChange, us, zone
+from writer.known.zones import ZoneChange, us, zone
 
 log = logging.getLogger("writer")
 

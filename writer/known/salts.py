@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 
 from shared.clock import US_PER_HOUR, US_PER_SECOND, Clock
-from writer.zones import Day, as_date
+from writer.known.zones import Day, as_date
 
 SALT_BYTES = 32
 KEPT_AFTER_DAY_US = 48 * US_PER_HOUR

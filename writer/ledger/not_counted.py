@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from psycopg import Cursor
 
-from writer.sites import SiteBook
-from writer.zones import as_date, day_of
+from writer.known.sites import SiteBook
+from writer.known.zones import as_date, day_of
 
 _NEVER = ("dropped:", "refused:")
 """What such an outcome counts never reaches the writer."""

@@ -16,9 +16,9 @@ from psycopg import Connection, IsolationLevel
 from redis import Redis
 
 from shared.batch import DamagedBatch, Header, read_header
-from writer.held import DISCARDED
-from writer.ledger_counts import DROPPED, DUPLICATE, QUARANTINED, STORED, WAITING
-from writer.ledger_fold import Ranges, read_asides
+from writer.ledger.counts import DROPPED, DUPLICATE, QUARANTINED, STORED, WAITING
+from writer.ledger.fold import Ranges, read_asides
+from writer.quarantine.held import DISCARDED
 from writer.stream import stream_key
 
 RECEIVED = "received"

@@ -1,0 +1,1 @@
+"""PostgreSQL as the writer meets it: connections, locks, and what its word is worth."""

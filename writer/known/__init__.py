@@ -1,0 +1,1 @@
+"""What an event is judged and enriched by: sites, salts, zones, keys, places."""

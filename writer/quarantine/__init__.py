@@ -1,0 +1,1 @@
+"""What could not become an event: kept sealed, shown, tried again, let go of."""
