@@ -1,7 +1,7 @@
 """What a local installation keeps between runs: its passwords, its keys and its ports."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from pathlib import Path
 
@@ -56,10 +56,10 @@ def standard_ports(manifest: Manifest) -> dict[str, int]:
     return {port.setting: port.number for port in manifest.ports}
 
 
-def chosen_ports(manifest: Manifest) -> dict[str, int]:
-    """Free ports in place of the standard ones."""
+def chosen_ports(manifest: Manifest, beside: Collection[int] = ()) -> dict[str, int]:
+    """Free ports in place of the standard ones, none of those `beside`."""
     settings = [port.setting for port in manifest.ports]
-    return dict(zip(settings, free_ports(len(settings)), strict=True))
+    return dict(zip(settings, free_ports(len(settings), beside), strict=True))
 
 
 def read_installation(folder: Path) -> Installation | None:
@@ -78,14 +78,16 @@ def open_installation(
     """
     kept = read_installation(folder) or new_installation({})
     given = _given_ports(manifest, environment)
-    ports = {**(chosen_ports(manifest) if free else standard_ports(manifest)), **given}
+    others = chosen_ports(manifest, given.values()) if free else standard_ports(manifest)
+    ports = {**others, **given}
     check_free(
         [
             Wanted(number, _owner(manifest, setting), setting, is_given=setting in given)
             for setting, number in ports.items()
         ]
     )
-    current = msgspec.structs.replace(kept, ports=ports, stack=kept.stack.with_free_ports())
+    stack = kept.stack.with_free_ports(ports.values())
+    current = msgspec.structs.replace(kept, ports=ports, stack=stack)
     _write(folder, current)
     return current
 

@@ -2,7 +2,7 @@
 
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,15 +13,18 @@ _CHOICE = range(10_240, 32_768)
 is away for a moment."""
 
 
-def free_ports(count: int) -> list[int]:
-    """`count` distinct TCP ports that nobody on 127.0.0.1 holds right now."""
+def free_ports(count: int, beside: Collection[int] = ()) -> list[int]:
+    """`count` distinct TCP ports that nobody on 127.0.0.1 holds right now, and none of those
+    `beside`, which somebody is about to take."""
     choice = random.SystemRandom().sample(_CHOICE, len(_CHOICE))
-    return list(islice((port for port in choice if not is_taken(port)), count))
+    free = (port for port in choice if port not in beside and not is_taken(port))
+    return list(islice(free, count))
 
 
-def free_port(wanted: int) -> int:
-    """`wanted` when nobody holds it, else another."""
-    return free_ports(1)[0] if is_taken(wanted) else wanted
+def free_port(wanted: int, beside: Collection[int] = ()) -> int:
+    """`wanted` when nobody holds it and it is none of those `beside`, else another."""
+    is_free = wanted not in beside and not is_taken(wanted)
+    return wanted if is_free else free_ports(1, beside)[0]
 
 
 def is_taken(port: int, host: str = "127.0.0.1") -> bool:

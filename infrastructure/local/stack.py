@@ -1,7 +1,7 @@
 """The three servers that Millrace needs, side by side: a primary, a spool and a database."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,14 +37,17 @@ class StackPlan:
     redis_password: str = field(repr=False)
     postgres_password: str = field(repr=False)
 
-    def with_free_ports(self) -> Self:
-        """The same, with another port in place of each that somebody has taken meanwhile."""
-        return replace(
-            self,
-            primary_port=free_port(self.primary_port),
-            spool_port=free_port(self.spool_port),
-            postgres_port=free_port(self.postgres_port),
-        )
+    @property
+    def ports(self) -> tuple[int, int, int]:
+        return (self.primary_port, self.spool_port, self.postgres_port)
+
+    def with_free_ports(self, beside: Collection[int] = ()) -> Self:
+        """The same, with another port in place of each that somebody has taken meanwhile, or is
+        about to take, as those `beside`."""
+        primary = free_port(self.primary_port, beside)
+        spool = free_port(self.spool_port, (*beside, primary))
+        postgres = free_port(self.postgres_port, (*beside, primary, spool))
+        return replace(self, primary_port=primary, spool_port=spool, postgres_port=postgres)
 
 
 def fresh_plan() -> StackPlan:

@@ -123,7 +123,8 @@ class Demo(NamedTuple):
 def _product(folder: Path, free: bool, shop_port: int | None) -> Iterator[Demo]:
     manifest = read_manifest()
     installation = open_installation(folder, manifest, os.environ, free=free)
-    port = _shop_port(shop_port, free, installation.ports.values())
+    taken = (*installation.ports.values(), *installation.stack.ports)
+    port = _shop_port(shop_port, free, taken)
     stack = local_stack(folder, installation.stack, os.environ)
     # The made-up visitors have addresses of their own, in X-Forwarded-For.
     changes = {"MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32", **given_settings()}
@@ -143,7 +144,7 @@ def _product(folder: Path, free: bool, shop_port: int | None) -> Iterator[Demo]:
 
 def _shop_port(wanted: int | None, free: bool, taken: Collection[int]) -> int:
     if wanted is None and free:
-        return next(port for port in free_ports(len(taken) + 1) if port not in taken)
+        return free_ports(1, taken)[0]
     port = wanted or SHOP_PORT
     check_free([Wanted(port, "the demo's shop", "--shop-port", is_given=wanted is not None)])
     return port

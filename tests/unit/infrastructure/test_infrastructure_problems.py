@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,14 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infrastructure.cli import cli
-from infrastructure.local import debian
+from infrastructure.local import debian, ports
 from infrastructure.local import server_programs as programs
 from infrastructure.local.account import Account
 from infrastructure.local.apt_sources import Source
 from infrastructure.local.cache import cached
 from infrastructure.local.debian import unpack
 from infrastructure.local.folders import CHECKOUT
-from infrastructure.local.installation import open_installation
+from infrastructure.local.installation import chosen_ports, open_installation
 from infrastructure.local.ports import Wanted, check_free, free_ports
 from infrastructure.local.server_programs import ServerPrograms
 from infrastructure.manifest import Manifest, ManifestPort, ServiceEntry, read_manifest
@@ -48,7 +49,7 @@ def test_an_installation_is_not_opened_on_taken_ports(tmp_path: Path) -> None:
 
 
 def test_ports_of_the_environment_are_taken_and_the_addresses_follow(tmp_path: Path) -> None:
-    edge, api, live, ops = free_ports(4)
+    edge, api, live, ops = given_ports = free_ports(4)
     given = {
         "MILLRACE_EDGE_PORT": str(edge),
         "MILLRACE_API_PORT": str(api),
@@ -56,13 +57,25 @@ def test_ports_of_the_environment_are_taken_and_the_addresses_follow(tmp_path: P
         "MILLRACE_WRITER_PORT": str(ops),
     }
     for free in (False, True):
-        manifest = _with_edge_port(free_ports(1)[0])
+        manifest = _with_edge_port(free_ports(1, given_ports)[0], given_ports)
         opened = open_installation(tmp_path, manifest, given, free=free)
         settings = opened.settings()
         assert given.items() <= settings.items()
         assert settings["MILLRACE_EDGE_URL"] == f"http://127.0.0.1:{edge}"
         assert settings["MILLRACE_API_URL"] == f"http://127.0.0.1:{api}"
         assert settings["MILLRACE_LIVE_URL"] == f"ws://127.0.0.1:{live}/live"
+
+
+def test_no_two_of_an_installation_choose_one_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = free_ports(16)
+    monkeypatch.setattr(ports, "_CHOICE", choice)
+    given = {"MILLRACE_EDGE_PORT": str(choice[0])}
+    for number in range(20):
+        opened = open_installation(tmp_path / str(number), read_manifest(), given, free=True)
+        taken = [*opened.ports.values(), *opened.stack.ports]
+        assert len(set(taken)) == len(taken)
 
 
 def test_a_taken_port_of_the_environment_names_its_setting_as_the_way_out(tmp_path: Path) -> None:
@@ -206,9 +219,9 @@ def _with_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> Res
     return CliRunner().invoke(cli, ["migrate"])
 
 
-def _with_edge_port(number: int) -> Manifest:
+def _with_edge_port(number: int, beside: Sequence[int] = ()) -> Manifest:
     manifest = read_manifest()
-    ports = dict(zip((p.setting for p in manifest.ports), free_ports(9), strict=True))
+    ports = chosen_ports(manifest, (*beside, number))
     ports["MILLRACE_EDGE_PORT"] = number
     services = tuple(_moved(entry, ports) for entry in manifest.services)
     return Manifest(manifest.health, services)
