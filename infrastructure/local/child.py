@@ -64,7 +64,11 @@ class Child:
         return self._process.poll()
 
     def pause(self) -> None:
+        """SIGSTOP, until it stands still: by itself the signal arrives a moment later."""
         self._process.send_signal(signal.SIGSTOP)
+        if sys.platform == "linux" and self.running:
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)

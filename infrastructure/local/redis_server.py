@@ -15,6 +15,8 @@ from infrastructure.problem import Problem
 
 _START_WITHIN_S = 120.0
 _POLL_S = 0.02
+_ANSWER_WITHIN_S = 30.0
+"""A disk that stalls for a moment is no fault: every write waits for its fsync."""
 
 
 @dataclass
@@ -73,7 +75,10 @@ class RedisServer:
     def client(self) -> redis.Redis:
         """A plain client that never retries; the caller closes it."""
         return redis.Redis.from_url(
-            self.url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
+            self.url,
+            socket_timeout=_ANSWER_WITHIN_S,
+            socket_connect_timeout=_ANSWER_WITHIN_S,
+            retry=Retry(NoBackoff(), 0),
         )
 
     def _started(self) -> Child:
