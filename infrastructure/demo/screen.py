@@ -1,5 +1,6 @@
 """What the demo shows: a panel that lives on a terminal, a line now and then elsewhere."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -24,7 +25,7 @@ class Screen:
 
     console: Console
     _live: Live | None = field(default=None, init=False)
-    _line_at_s: float = field(default=0.0, init=False)
+    _line_at_s: float = field(default=-math.inf, init=False)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:

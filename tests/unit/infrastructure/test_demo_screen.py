@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from infrastructure.demo import screen as screen_module
 from infrastructure.demo.account import Account
 from infrastructure.demo.plan import NODE, PARTS, say_plan
 from infrastructure.demo.screen import Screen, account_table, one_line
@@ -53,7 +54,8 @@ def test_a_download_that_broke_off_is_still_missing(
     assert "PostgreSQL" in plan(tmp_path, monkeypatch)
 
 
-def test_without_a_terminal_the_screen_is_plain_lines() -> None:
+def test_without_a_terminal_the_screen_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen_module, "_LINE_EVERY_S", 3_600.0)
     shown = io.StringIO()
     with Screen(Console(file=shown, width=200)) as screen:
         screen.show(SendLog(), Sight(primary_up=False, spooled=7))

@@ -15,10 +15,15 @@ WARES = Wares(
 )
 
 
+def get(url: str) -> httpx.Response:
+    """Patient: a machine that stands still for a moment is no fault of the shop."""
+    return httpx.get(url, trust_env=False, timeout=60)
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_wears_the_snippet_and_leads_to_the_others(path: str) -> None:
     with open_shop(0, WARES) as url:
-        answer = httpx.get(f"{url}{path}?utm_source=me", trust_env=False)
+        answer = get(f"{url}{path}?utm_source=me")
     assert answer.status_code == 200
     assert answer.text.count("data-local") == 1
     assert 'data-site="demo.example"' in answer.text
@@ -28,7 +33,7 @@ def test_every_page_wears_the_snippet_and_leads_to_the_others(path: str) -> None
 @pytest.mark.parametrize("path", ["/nowhere", "/../etc/passwd", "/rye/", "/%00"])
 def test_what_is_no_page_is_not_found(path: str) -> None:
     with open_shop(0, WARES) as url:
-        assert httpx.get(f"{url}{path}", trust_env=False).status_code == 404
+        assert get(f"{url}{path}").status_code == 404
 
 
 def test_its_titles_are_not_the_made_up_sites_so_that_the_account_leaves_them_out() -> None:

@@ -134,4 +134,4 @@ def test_following_shows_what_is_added_until_it_is_interrupted(up: Path) -> None
         _write(up, "logs/jobs.log", _said("10:00:02.000", "two"))
         assert "jobs  info     two" in following.stdout.readline()
         following.send_signal(signal.SIGINT)
-        assert following.wait(30) == 0
+        assert following.wait(120) == 0
