@@ -142,6 +142,7 @@ async def test_it_calls_final_only_what_a_query_can_see(
     put_edge(database, "berlin")
     store = Store(database)
     store.put(event())
+    monkeypatch.setattr("api.completeness.SETTLES_WITHIN_S", 60)
     async with api_service(database) as api:
         headers = await api.key("query")
         path = "/api/v2/completeness"

@@ -266,13 +266,13 @@ def test_an_event_that_comes_while_its_day_leaves_waits_and_is_not_lost(
 
     def wait(*values: Any) -> None:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(90)
         mark(*values)
 
     monkeypatch.setattr(leave, "mark", wait)
     leaving = threading.Thread(target=days.keep_to_limits)
     leaving.start()
-    assert begun.wait(30)
+    assert begun.wait(90)
     assert days.put(late()).waiting == 1
     go_on.set()
     leaving.join()

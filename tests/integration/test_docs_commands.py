@@ -24,7 +24,7 @@ from shared.settings import PREFIX
 from tests.documents import PAGES, Block, blocks
 
 _WITHIN_S = 600
-_STORED_WITHIN_S = 60
+_STORED_WITHIN_S = 180
 
 _PRELUDE = """\
 set -euo pipefail
