@@ -1,8 +1,10 @@
 """The demo's history through a real edge and writer: whole, once, and only what is missing."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import psycopg
 import pytest
 
@@ -50,6 +52,15 @@ def stored(millrace: Product) -> tuple[int, int, int]:
     return row
 
 
+def wait_until_strangers_are_refused(millrace: Product) -> None:
+    """An edge that has not heard of the keys there are leaves it to the writer to judge one."""
+    stranger = {"site": "stranger.example", "url": "https://stranger.example/"}
+    deadline = time.monotonic() + 90
+    while httpx.post(f"{millrace.edge_url}/track", json=stranger).status_code != 400:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def planned(until: datetime) -> int:
     """Events of the whole history."""
     until_ms = until.timestamp() * 1_000
@@ -75,5 +86,6 @@ def test_a_later_start_sends_what_is_missing_and_a_third_nothing(millrace: Produ
 
 def test_a_key_that_the_edge_refuses_is_a_problem_said_in_a_sentence(millrace: Product) -> None:
     prepared(millrace)
+    wait_until_strangers_are_refused(millrace)
     with pytest.raises(Problem, match="refuses the events with status 401"):
         seed(millrace, ImportKey("mr_" + "0" * 43, new=False), NOW)
