@@ -45,10 +45,10 @@ _OUTDATED = (
 
 
 @contextmanager
-def core_database(postgres_url: str, answer_s: float = ANSWER_S) -> Iterator[Watched]:
+def core_database(postgres_url: str, answer_s: float | None = None) -> Iterator[Watched]:
     """A connection within the block. Raises Problem wherever the database stands in the way."""
     try:
-        with connect(postgres_url, autocommit=True, answer_s=answer_s) as connection:
+        with connect(postgres_url, autocommit=True, answer_s=answer_s or ANSWER_S) as connection:
             yield connection
     except (psycopg.Error, Unavailable) as error:
         raise Problem(_sentence(error)) from error

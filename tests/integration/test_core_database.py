@@ -116,7 +116,7 @@ def test_a_database_that_ends_or_takes_nobody_yet_is_restarting(
 def test_what_hangs_in_the_midst_of_it_is_given_up(
     run: Run, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infrastructure.core_database.ANSWER_S", 2.0)
+    monkeypatch.setattr("infrastructure.core_database.ANSWER_S", 6.0)
     upgrade(postgres_server.url)
     with psycopg.connect(postgres_server.url) as other:
         other.execute("lock table quarantine, edge in access exclusive mode")
