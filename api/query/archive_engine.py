@@ -14,6 +14,7 @@ T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 
 _DIALECT = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_INTERRUPT_EVERY_S = 0.05
 
 
 class TookTooLong(Exception):
@@ -46,20 +47,26 @@ class Engine:
     async def run(self, work: Callable[["Session"], T], within_s: float) -> T:
         """``work`` in a thread. Raises TookTooLong; ended at once when the caller goes away."""
         session = Session(self._duck.cursor())
-        loop = asyncio.get_running_loop()
-        limit = loop.call_later(max(within_s, 0), session.interrupt)
         thread = asyncio.ensure_future(asyncio.to_thread(work, session))
         try:
-            return await asyncio.shield(thread)
+            await asyncio.wait((thread,), timeout=max(within_s, 0))
+            await _end(thread, session)
+            return thread.result()
         except duckdb.InterruptException:
             raise TookTooLong from None
         except asyncio.CancelledError:
-            session.interrupt()
-            await asyncio.gather(thread, return_exceptions=True)
+            await _end(thread, session)
             raise
         finally:
-            limit.cancel()
             session.close()
+
+
+async def _end(thread: asyncio.Future[T], session: "Session") -> None:
+    # DuckDB forgets an interrupt that comes just before a statement begins.
+    while not thread.done():
+        session.interrupt()
+        await asyncio.wait((thread,), timeout=_INTERRUPT_EVERY_S)
+    await asyncio.gather(thread, return_exceptions=True)
 
 
 class Session:

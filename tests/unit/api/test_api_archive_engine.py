@@ -1,6 +1,7 @@
 """A question to the archive ends at its time limit, and when nobody waits for it."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,31 @@ async def test_it_ends_at_its_time_limit_and_the_next_is_answered(engine: Engine
     assert await engine.run(ask_short, 30) == [(1,)]
 
 
+async def test_it_ends_though_the_first_interrupt_came_before_it_began(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt, forgotten = Session.interrupt, list[Session]()
+
+    def forget_the_first(session: Session) -> None:
+        if forgotten:
+            interrupt(session)
+        forgotten.append(session)
+
+    monkeypatch.setattr(Session, "interrupt", forget_the_first)
+    with pytest.raises(TookTooLong):
+        await asyncio.wait_for(engine.run(ask_long, 0.2), 30)
+    assert await engine.run(ask_short, 30) == [(1,)]
+
+
 async def test_it_ends_when_nobody_waits_for_it(engine: Engine) -> None:
-    asked = asyncio.create_task(engine.run(ask_long, 600))
-    await asyncio.sleep(0.2)
+    begun = threading.Event()
+
+    def begin(session: Session) -> object:
+        begun.set()
+        return ask_long(session)
+
+    asked = asyncio.create_task(engine.run(begin, 600))
+    assert await asyncio.to_thread(begun.wait, 30)
     asked.cancel()
     done, _ = await asyncio.wait((asked,), timeout=30)
     assert asked in done
