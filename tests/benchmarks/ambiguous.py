@@ -40,9 +40,9 @@ _CHANGES = {
     "MILLRACE_GEO_REFRESH": "false",
     "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32",
     "MILLRACE_EDGE_WORKERS": str(WORKERS),
-    # A silent connection is given up after so long; with two seconds it would take an hour.
-    "MILLRACE_SPOOL_TIMEOUT_S": "0.3",
 }
+GIVES_UP_S = 0.3
+"""A silent connection is given up after so long; with two seconds a thousand would take an hour."""
 
 
 def run(context: Context) -> list[Figure]:
@@ -50,7 +50,9 @@ def run(context: Context) -> list[Figure]:
     return swallow(context, FORCED, SECONDS)
 
 
-def swallow(context: Context, forced: int, seconds: float) -> list[Figure]:
+def swallow(
+    context: Context, forced: int, seconds: float, gives_up_s: float = GIVES_UP_S
+) -> list[Figure]:
     """The same of any number; ``seconds``: how long to send at a time, until that is reached."""
     primary = context.stack.primary
     assert isinstance(primary, RedisServer)
@@ -58,7 +60,7 @@ def swallow(context: Context, forced: int, seconds: float) -> list[Figure]:
     with Background() as background:
         background.run(proxy.start())
         url = primary.url.replace(f":{primary.port}/", f":{proxy.port}/")
-        with _product(context, url) as product:
+        with _product(context, url, gives_up_s) as product:
             asyncio.run(_put_site(product))
             acknowledged = _load(context, product, proxy, forced, seconds)
             _wait_until_arrived(product, len(acknowledged))
@@ -74,12 +76,13 @@ def swallow(context: Context, forced: int, seconds: float) -> list[Figure]:
     ]
 
 
-def _product(context: Context, url: str) -> Product:
+def _product(context: Context, url: str, gives_up_s: float) -> Product:
     """Its edge reaches the primary by the proxy; all others by the straight way."""
     installation = new_installation(chosen_ports(read_manifest()))
     folder = context.folder / "ambiguous"
     folder.mkdir()
-    product = make_product(folder, installation, context.stack, changes=_CHANGES)
+    changes = {**_CHANGES, "MILLRACE_SPOOL_TIMEOUT_S": str(gives_up_s)}
+    product = make_product(folder, installation, context.stack, changes=changes)
     return with_settings(product, {"edge": {PRIMARY_SETTING: url}})
 
 
