@@ -57,7 +57,7 @@ class Service:
             [sys.executable, "-P", *arguments], self.log, environment=self._environment()
         )
 
-    def wait_until_ready(self, within_s: float = 60.0) -> None:
+    def wait_until_ready(self, within_s: float = 180.0) -> None:
         """Until /readyz says yes. Raises Problem with the log's end when it has ended instead."""
         deadline = time.monotonic() + within_s
         while not self.is_ready():
