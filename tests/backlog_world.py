@@ -107,6 +107,7 @@ class Backlog:
                 json=beacon,
                 headers={"user-agent": CHROME},
                 trust_env=False,
+                timeout=60,
             )
         except httpx.TransportError:
             return False
