@@ -175,6 +175,22 @@ def test_a_dimension_with_too_many_values_leaves_the_day_until_a_rebuild(
     assert stored_days(connection, site_id) == dict(Naive(few).days)
 
 
+def test_too_many_values_are_noticed_when_two_stages_add_them_by_turns(
+    connection: Connection[Any], site_id: int
+) -> None:
+    seen = []
+    for number in range(8):
+        commit(connection, site_id, [event(number, page=f"/{number}")])
+        seen.append(event(number, page=f"/{number}"))
+    connection.execute("UPDATE commits SET events = 1")
+    stages = [Sums(max_values=7), Sums(max_values=7)]
+    for number in range(7):
+        assert step(connection, stages[number % 2], most_events=1)
+    assert stored_days(connection, site_id) == dict(Naive(seen[:7]).days)
+    assert step(connection, stages[1])
+    _lacks(connection, site_id, seen, {"page", "entry_page", "exit_page"})
+
+
 def test_one_step_with_too_many_values_writes_none_of_them(
     connection: Connection[Any], site_id: int
 ) -> None:

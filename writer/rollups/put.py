@@ -6,7 +6,6 @@ from typing import IO, Any
 
 from psycopg import Connection
 
-from writer.rollups.days import SiteDay, arrays
 from writer.rollups.dimensions import SUMS
 from writer.rollups.sums import Left, Sums
 
@@ -44,18 +43,19 @@ _HOURS = _Table("rollup_hour", _HOUR_KEY)
 TABLES = (_DAYS, _HOURS)
 
 # A dimension has no more values on a day than there are events and engagements of it, so that
-# only the days of busy sites are looked at.
-_EXPLODED = """
-SELECT busy.site_id, busy.day, d.dimension
-FROM rollup_day busy
-JOIN unnest(%(sites)s::int[], %(days)s::date[]) AS t (site_id, day) USING (site_id, day)
-JOIN (SELECT DISTINCT site_id, day, dimension FROM added_rollup_day) d USING (site_id, day)
-WHERE busy.dimension = '' AND busy.events + busy.engaged_visits + busy.scroll_visits > %(most)s
-  AND (SELECT count(*) FROM (
+# they are counted on the days of busy sites only.
+_COUNT_VALUES = """
+SELECT d.site_id, d.day, d.dimension, CASE WHEN whole.most <= %(most)s THEN whole.most ELSE (
+  SELECT count(*) FROM (
     SELECT FROM rollup_day r
-    WHERE r.site_id = busy.site_id AND r.dimension = d.dimension AND r.day = busy.day
+    WHERE r.site_id = d.site_id AND r.dimension = d.dimension AND r.day = d.day
     LIMIT %(most)s + 1
-  ) AS found) > %(most)s
+  ) AS found) END
+FROM unnest(%(sites)s::int[], %(days)s::date[], %(of)s::text[]) AS d (site_id, day, dimension)
+JOIN (
+  SELECT site_id, day, events + engaged_visits + scroll_visits AS most
+  FROM rollup_day WHERE dimension = ''
+) AS whole USING (site_id, day)
 """
 _PUT_LEFT_OUT = """
 INSERT INTO rollup_left_out (site_id, day, dimension)
@@ -63,17 +63,29 @@ SELECT * FROM unnest(%s::int[], %s::date[], %s::text[]) ON CONFLICT DO NOTHING
 """
 
 
-def put(connection: Connection[Any], sums: Sums, days: Sequence[SiteDay]) -> None:
-    """Add all that was summed up of some days."""
+def put(connection: Connection[Any], sums: Sums) -> None:
+    """Add all that was summed up."""
     make(connection)
     load(connection, sums)
+    has_less = sums.has_less()
     for table in TABLES:
         connection.execute(table.add)
-        if sums.has_less():
+        if has_less:
             connection.execute(table.sweep)
-    sites, dates = arrays(days)
-    values = {"sites": sites, "days": dates, "most": sums.max_values}
-    leave_out(connection, [Left(*row) for row in connection.execute(_EXPLODED, values)])
+    leave_out(connection, _find_exploded(connection, sums))
+
+
+def _find_exploded(connection: Connection[Any], sums: Sums) -> list[Left]:
+    """Dimensions that have too many values by what was added now and before."""
+    due = sums.room.take(sums.values)
+    if not due:
+        return []
+    sites, days, of = map(list, zip(*due, strict=True))
+    given = {"sites": sites, "days": days, "of": of, "most": sums.max_values}
+    found = {Left(*key): values for *key, values in connection.execute(_COUNT_VALUES, given)}
+    for left, values in found.items():
+        sums.room.put(left, sums.max_values - values)
+    return [left for left, values in found.items() if values > sums.max_values]
 
 
 def make(connection: Connection[Any]) -> None:

@@ -84,7 +84,7 @@ def rebuild(connection: Connection[Any], of: SiteDay, sums: Sums) -> bool:
         exploded = _sum_up(connection, props, at, sums, ())
         drop_day(connection, *of)
         put_props(connection, [props])
-        put(connection, sums, [of])
+        put(connection, sums)
         leave_out(connection, exploded)
     sums.clear()
     return True

@@ -56,6 +56,7 @@ def _step(connection: Connection[Any], sums: Sums, most_events: int) -> bool:
         if ahead is None:
             return False
         after, upto = ahead
+        sums.room.begin(after, upto)
         _add(connection, sums, after, upto)
         connection.execute(_GO_ON, (upto, after))
         reach("summed")
@@ -73,7 +74,7 @@ def _add(connection: Connection[Any], sums: Sums, after: int, upto: int) -> None
         exploded = sums.add(events)
     # All that writes comes last: while it lasts, no later commit is settled.
     put_props(connection, props)
-    put(connection, sums, changed.days)
+    put(connection, sums)
     leave_out(connection, exploded)
     touch(connection, changed.days, upto)
     sums.clear()

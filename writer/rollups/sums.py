@@ -27,6 +27,7 @@ from writer.rollups.dimensions import (
     SUMS,
     TOTAL,
 )
+from writer.rollups.room import Room
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
@@ -218,10 +219,10 @@ _PUT_LEFT_OUT = "INSERT INTO left_out VALUES (?, ?, ?)"
 _DROP_LEFT_OUT = """
 DELETE FROM total WHERE (site_id, day, dimension) IN (SELECT site_id, day, dimension FROM left_out)
 """
-_FIND_EXPLODED = """
-SELECT site_id, day, dimension FROM total
+_COUNT_VALUES = """
+SELECT site_id, day, dimension, count(*) FROM total
 WHERE hour = -1 AND greatest(visitors, events, visits, engaged_visits, scroll_visits) > 0
-GROUP BY site_id, day, dimension HAVING count(*) > ?
+GROUP BY site_id, day, dimension
 """
 _FEWER = """
 SELECT count(*) FROM total
@@ -246,10 +247,15 @@ class Left(NamedTuple):
 
 
 class Sums:
-    """Adds up what sets of visitor-days add to the rollups. Not for two threads at once."""
+    """Adds up what sets of visitor-days add to the rollups. Not for two threads at once.
+
+    ``values``: how many values were added that may be new, by dimension.
+    """
 
     def __init__(self, max_values: int = MAX_VALUES) -> None:
         self.max_values = max_values
+        self.values: dict[Left, int] = {}
+        self.room = Room[Left]()
         self._duck = duckdb.connect(":memory:", config=_SETTINGS)
 
     def begin(self, left_out: Iterable[Left] = ()) -> None:
@@ -265,9 +271,12 @@ class Sums:
         self._duck.execute(_MAKE_VISIT)
         self._duck.execute(_ADD)
         self._duck.execute(_DROP_LEFT_OUT)
-        found = self._duck.execute(_FIND_EXPLODED, (self.max_values,)).fetchall()
-        exploded = [Left(*row) for row in found]
+        found = self._duck.execute(_COUNT_VALUES).fetchall()
+        self.values = {Left(*of): values for *of, values in found}
+        exploded = [left for left, values in self.values.items() if values > self.max_values]
         self._leave_out(exploded)
+        for left in exploded:
+            del self.values[left]
         return exploded
 
     def has_less(self) -> bool:
