@@ -31,6 +31,7 @@ MODULES = {
     "live_long_tasks": "live_long_tasks",
     "resident_mb": "resident",
     "rollup_cost": "rollup_cost",
+    "rollup_lag_s": "rollup_lag",
     "panels_vs_duckdb": "panels_vs_duckdb",
     "panels_vs_chdb": "panels_vs_chdb",
     "filtered_vs_duckdb": "filtered_vs_duckdb",

@@ -5,22 +5,14 @@ The beacons are those of a busy site's day, one after the other; the writer has 
 when the time begins. What ended processes used counts too.
 """
 
-import os
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from statistics import median
 
 import psycopg
 from redis import Redis
 
-from infrastructure.local.ports import free_ports
 from infrastructure.local.postgres_server import PostgresServer
 from infrastructure.local.stack import LocalStack, fresh_plan, local_stack
 from tests.benchmarks.context import Context
@@ -28,7 +20,8 @@ from tests.benchmarks.cpu_time import cpu_s
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.month_feed import Feed
 from tests.benchmarks.month_traffic import Captured, MadeSite, beacons_of
-from tests.writer_world import SEAL_KEY, SIGNING_KEY, put_edge, put_site
+from tests.benchmarks.one_writer import one_writer
+from tests.writer_world import SEAL_KEY, put_edge, put_site
 from writer.migrate import upgrade
 
 PAIRS = 5
@@ -38,7 +31,6 @@ _SITE = MadeSite("busy.example", "UTC", A_DAY)
 _EDGE = "e1"
 _LOOK_EVERY_S = 0.01
 _PATIENCE_S = 600
-_ROOT = Path(__file__).resolve().parents[2]
 _EMPTY = """
 TRUNCATE events, batch, commits, site_day, rollup_day, rollup_hour, rollup_left_out;
 UPDATE rollup_progress SET commit_no = coalesce(
@@ -78,7 +70,7 @@ def _us_an_event(stack: LocalStack, beacons: list[Captured], *, rollups: bool) -
             connection.execute(statement.encode())
         connection.execute("CHECKPOINT")
     assert isinstance(stack.postgres, PostgresServer)
-    with Redis.from_url(stack.primary_url) as redis, _writer(stack, rollups=rollups) as writer:
+    with Redis.from_url(stack.primary_url) as redis, one_writer(stack, rollups=rollups) as writer:
         feed = Feed(redis, _EDGE, SEAL_KEY)
         feed.send(beacons[:WARM])
         _wait(stack, feed, rollups=rollups)
@@ -106,40 +98,3 @@ def _check(database: str, sent: int) -> None:
         found = connection.execute("SELECT count(*) FROM events").fetchone()
     if found != (sent,):
         raise RuntimeError(f"{sent} events sent, {found} stored")
-
-
-@contextmanager
-def _writer(stack: LocalStack, *, rollups: bool) -> Iterator[int]:
-    """Its process id."""
-    port = free_ports(1)[0]
-    environment = {
-        "MILLRACE_POSTGRES_URL": stack.postgres_url,
-        "MILLRACE_PRIMARY_URL": stack.primary_url,
-        "MILLRACE_SIGNING_KEY": SIGNING_KEY,
-        "MILLRACE_SEAL_KEYS": SEAL_KEY,
-        "MILLRACE_WRITER_PORT": str(port),
-        "MILLRACE_LOG_LEVEL": "warning",
-        "MILLRACE_ROLLUPS": str(rollups).lower(),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "writer"],
-        cwd=_ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
-    )
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/readyz")
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(_LOOK_EVERY_S)
-    raise RuntimeError("the writer did not become ready")
