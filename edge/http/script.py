@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from shared.errors import Code, Refusal
 
-_DIST = Path(__file__).parent / "tracker" / "dist"
+_DIST = Path(__file__).parents[1] / "tracker" / "dist"
 BUILT = _DIST / "t.js"
 BUILT_CORE = _DIST / "core.js"
 

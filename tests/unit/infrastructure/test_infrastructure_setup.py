@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from api.page import DIST
+from edge.http.script import BUILT
 from infrastructure import bootstrap
 from infrastructure.bootstrap import environment
 from infrastructure.local import frontend, node
 from infrastructure.local.cache import cached
 from infrastructure.local.folders import CHECKOUT
-from infrastructure.local.frontend import build_front_ends
+from infrastructure.local.frontend import FRONT_ENDS, build_front_ends
 from infrastructure.problem import Problem
 
 _BUILD = "node -e \"const f=require('fs');f.mkdirSync('dist');f.copyFileSync('src/a','dist/a')\""
@@ -54,6 +56,10 @@ def _count_npm(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(node.Node, "run", counted)
     return ran
+
+
+def test_services_look_for_what_is_built_where_it_is_built() -> None:
+    assert {BUILT.parents[1], DIST.parent} == set(FRONT_ENDS)
 
 
 def test_a_front_end_is_built_again_only_when_its_sources_change(
