@@ -33,7 +33,7 @@ from writer.ledger.equation import read_edge
 _LOOK_EVERY_S = 0.1
 _SETTLE_WITHIN_S = 300.0
 _MOST_IN_AN_ARRAY = 100
-_BALANCE_WITHIN_S = 60.0
+_BALANCE_WITHIN_S = 180.0
 STREAM = f"ingest:{EDGE}"
 
 
@@ -149,7 +149,7 @@ def length(redis: RedisServer) -> int:
         return int(client.xlen(STREAM))
 
 
-def until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+def until(condition: Callable[[], bool], what: str, within_s: float = 180.0) -> None:
     """Look again and again. Raises AssertionError."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -270,5 +270,6 @@ def _knows_sites(edge_url: str) -> bool:
 def _refusal(edge_url: str, site: str) -> str:
     event = {"site": site, "url": f"https://{site}/"}
     headers = {"origin": "https://elsewhere.example", "user-agent": AGENTS[0]}
-    answer = httpx.post(f"{edge_url}/track", json=event, headers=headers, trust_env=False)
+    url = f"{edge_url}/track"
+    answer = httpx.post(url, json=event, headers=headers, timeout=60, trust_env=False)
     return "" if answer.status_code == 202 else str(answer.json()["error"]["code"])

@@ -14,7 +14,7 @@ from tests.chaos.plan import Harm, planned_faults
 from tests.chaos.proxy import Proxy, Weather
 
 A, B, C = (UUID(int=n) for n in (1, 2, 3))
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 def test_the_schedule_is_decided_by_the_seed_alone() -> None:
@@ -89,8 +89,8 @@ async def say(proxy: Proxy, word: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         try:
             writer.write(word)
-            return await reader.read(len(word))
-        except ConnectionError:
+            return await reader.readexactly(len(word))
+        except (ConnectionError, asyncio.IncompleteReadError):
             return b""
         finally:
             writer.close()
@@ -125,11 +125,15 @@ async def test_what_falls_into_a_hole_arrives_when_it_is_over() -> None:
 @pytest.mark.anyio
 async def test_after_swallowed_replies_the_connection_is_reset() -> None:
     async with echo_behind_proxy() as proxy:
-        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        await proxy.set_weather(Weather.SWALLOW)
-        writer.write(b"word")
-        await anyio.sleep(0.05)
-        await proxy.set_weather(Weather.CLEAR)
-        with anyio.fail_after(WITHIN_S), pytest.raises(ConnectionResetError):
-            await reader.read(4)
+        with anyio.fail_after(WITHIN_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            # Once a word has come back, the proxy has both of its ends.
+            writer.write(b"word")
+            assert await reader.readexactly(4) == b"word"
+            await proxy.set_weather(Weather.SWALLOW)
+            writer.write(b"gone")
+            await anyio.sleep(0.05)
+            await proxy.set_weather(Weather.CLEAR)
+            with pytest.raises(ConnectionResetError):
+                await reader.read(4)
         writer.close()

@@ -16,7 +16,7 @@ from writer.ledger.equation import read_edge
 
 _BODY = re.compile(rb"\$4\r\nbody\r\n\$(\d+)\r\n")
 _SPOOLED, _FLIPPED, _CUT = 20, 4, 3
-_WITHIN_S = 60.0
+_WITHIN_S = 180.0
 
 
 def flip_bodies(file: Path, count: int, random: Random) -> None:

@@ -8,6 +8,7 @@ the ledger counts the same outcomes.
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -104,6 +105,7 @@ def with_death(
 
     kept = days.db
     with psycopg.connect(days.database, autocommit=True) as dying, monkeypatch.context() as patch:
+        pid = dying.info.backend_pid
         patch.setattr(leave, "mark", die)
         patch.setattr(restore, "mark", die)
         days.db = dying
@@ -113,6 +115,9 @@ def with_death(
             pass
         finally:
             days.db = kept
+    # It holds its locks, and later commits back, until its backend is gone.
+    while days.ask(f"select 1 from pg_stat_activity where pid = {pid}"):
+        sleep(0.01)
 
 
 def finish(days: Days) -> None:
