@@ -31,7 +31,7 @@ ORDER BY c.site_id, c.client_id
 FOR UPDATE OF c
 """
 _TAKE_OVER = """
-UPDATE client_id SET received_at = %s, event_id = %s, ts = %s
+UPDATE client_id SET received_at = %s, event_id = %s, ts = %s, claimed_at = now()
 WHERE site_id = %s AND client_id = %s
 """
 _END = """

@@ -20,7 +20,7 @@ FROM unnest(%b::uuid[], %b::int4[], %s::text[], %b::uuid[], %b::timestamptz[])
   AS l (event_id, site_id, reason, client_id, received_at)
 ON CONFLICT (event_id) DO UPDATE SET
   reason = excluded.reason, client_id = excluded.client_id,
-  received_at = excluded.received_at, commit_no = excluded.commit_no
+  received_at = excluded.received_at, commit_no = excluded.commit_no, noted_at = now()
 """
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
@@ -119,6 +120,13 @@ client_id = Table(
     Column("received_at", Instant, nullable=False, comment="of the request that stands"),
     Column("event_id", Uuid, nullable=False),
     Column("ts", Instant, nullable=False),
+    Column(
+        "claimed_at",
+        Instant,
+        nullable=False,
+        server_default=func.now(),
+        comment="when it was claimed last; forgotten by this",
+    ),
     comment="ids that clients minted, remembered for eight days at least",
 )
 
@@ -131,7 +139,13 @@ left_out = Table(
     Column("client_id", Uuid, comment="of a duplicate: what it shares with the event that stands"),
     Column("received_at", Instant, nullable=False),
     Column("commit_no", BigInteger, nullable=False),
-    Index("left_out_by_age", "received_at"),
+    Column(
+        "noted_at",
+        Instant,
+        nullable=False,
+        server_default=func.now(),
+        comment="when it was written down; forgotten by this",
+    ),
     comment="events that do not stand, for the trace; kept as long as client ids",
 )
 

@@ -117,13 +117,48 @@ def test_after_its_salt_is_gone_a_day_gets_a_new_generation_for_48_hours_of_use(
     assert delete_salts(db, redis, datetime.now(UTC) + timedelta(hours=49)) == 1
 
 
-def test_client_ids_are_forgotten_after_eight_days(db: psycopg.Connection[Any], pipe: Pipe) -> None:
+def test_client_ids_are_forgotten_eight_days_after_they_were_claimed(
+    db: psycopg.Connection[Any], pipe: Pipe
+) -> None:
     store_one(pipe, id=client_id(1))
     store_one(pipe, id=client_id(1))
-    assert forget_client_ids(db, TODAY + timedelta(days=8)) == 0
+    now = datetime.now(UTC)
+    assert forget_client_ids(db, now + timedelta(days=7, hours=23)) == 0
     assert db.execute("select count(*) from left_out").fetchone() == (1,)
-    assert forget_client_ids(db, TODAY + timedelta(days=8, seconds=1)) == 1
+    assert forget_client_ids(db, now + timedelta(days=8, hours=1)) == 1
     assert db.execute("select count(*) from left_out").fetchone() == (0,)
+
+
+def test_what_comes_months_late_is_remembered_as_long_as_anything_else(
+    db: psycopg.Connection[Any], pipe: Pipe
+) -> None:
+    """``TODAY`` is the day on which the edge received it: it was in a spool since."""
+    store_one(pipe, id=client_id(1))
+    assert forget_client_ids(db, datetime.now(UTC)) == 0
+    store_one(pipe, id=client_id(1))
+    standing = "select count(*) from events where commit_out is null"
+    assert db.execute(standing).fetchone() == (1,)
+
+
+def test_an_earlier_request_that_takes_an_events_place_is_remembered_from_then_on(
+    db: psycopg.Connection[Any], pipe: Pipe
+) -> None:
+    store_one(pipe, id=client_id(1), received_at=NOON + 1_000)
+    db.execute("update client_id set claimed_at = claimed_at - interval '9 days'")
+    store_one(pipe, id=client_id(1))
+    assert forget_client_ids(db, datetime.now(UTC)) == 0
+
+
+def test_forgetting_goes_through_the_whole_table_page_by_page(
+    db: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("writer.jobs.client_ids._PAGES", 2)
+    db.execute(
+        "insert into client_id select 1, gen_random_uuid(), now(), gen_random_uuid(), now(),"
+        " now() - n * interval '1 day' from generate_series(1, 1000) n"
+    )
+    assert forget_client_ids(db, datetime.now(UTC) + timedelta(hours=1)) == 993
+    assert db.execute("select count(*) from client_id").fetchone() == (7,)
 
 
 def test_what_comes_for_a_day_past_retention_is_dropped_and_counted(
@@ -176,19 +211,19 @@ def test_the_worker_runs_a_job_in_a_fork_and_ends_on_sigterm(
         "MILLRACE_JOBS_OPS_PORT": str(port),
     }
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("update client_id set received_at = now() - interval '9 days'")
+        connection.execute("update client_id set claimed_at = now() - interval '9 days'")
     with started("writer.jobs", environment) as process:
         wait_until_ready(port, process)
         scheduled = next(job for job in SCHEDULE if job.name == "client_ids")
         job = Job.fetch(enqueue(redis, scheduled), redis, serializer=JSONSerializer)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while job.get_status(refresh=True) not in ("finished", "failed"):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         job.refresh()  # type: ignore[no-untyped-call]
         assert (job.get_status(), job.return_value()) == ("finished", 1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert rows(database, "select count(*) from client_id") == [(0,)]
 
 

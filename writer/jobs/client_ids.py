@@ -12,16 +12,16 @@ from writer.jobs.setting_up import job_settings
 log = logging.getLogger("jobs")
 
 REMEMBERED = timedelta(days=8)
-_AT_ONCE = 20_000
-_FORGET_ID = """
-DELETE FROM client_id WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM client_id WHERE received_at < %s LIMIT %s
-))
+"""From when they were written down: what came late, or waited in the quarantine, is remembered as
+long as anything else."""
+_PAGES = 1_000
+_COUNT_PAGES = "SELECT pg_relation_size(%s::regclass) / current_setting('block_size')::int"
+# By pages: each is read once, and no index is kept for it.
+_FORGET_IDS: LiteralString = """
+DELETE FROM client_id WHERE ctid >= %s::tid AND ctid < %s::tid AND claimed_at < %s
 """
-_FORGET_LEFT_OUT = """
-DELETE FROM left_out WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM left_out WHERE received_at < %s LIMIT %s
-))
+_FORGET_LEFT_OUT: LiteralString = """
+DELETE FROM left_out WHERE ctid >= %s::tid AND ctid < %s::tid AND noted_at < %s
 """
 
 
@@ -34,15 +34,19 @@ def run() -> int:
 def forget_client_ids(connection: Connection[Any], now: datetime) -> int:
     """The same as of ``now``, in short transactions: a long one would hold up the live feed."""
     limit = now - REMEMBERED
-    _forget(connection, _FORGET_LEFT_OUT, limit)
-    forgotten = _forget(connection, _FORGET_ID, limit)
+    _forget(connection, "left_out", _FORGET_LEFT_OUT, limit)
+    forgotten = _forget(connection, "client_id", _FORGET_IDS, limit)
     if forgotten:
         log.info("%d client ids are forgotten", forgotten)
     return forgotten
 
 
-def _forget(connection: Connection[Any], statement: LiteralString, limit: datetime) -> int:
+def _forget(
+    connection: Connection[Any], table: str, statement: LiteralString, limit: datetime
+) -> int:
+    row = connection.execute(_COUNT_PAGES, (table,)).fetchone()
     forgotten = 0
-    while count := connection.execute(statement, (limit, _AT_ONCE)).rowcount:
-        forgotten += count
+    for page in range(0, row[0] if row else 0, _PAGES):
+        pages = f"({page},0)", f"({page + _PAGES},0)"
+        forgotten += connection.execute(statement, (*pages, limit)).rowcount
     return forgotten
