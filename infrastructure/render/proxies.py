@@ -16,14 +16,24 @@ _CORE = (
     f"  MILLRACE_LIVE_URL=wss://stats.example.com{_SOCKET}",
     "  MILLRACE_EDGE_URL=https://edge.example.com",
 )
-_NO_LOG = "No access log: it would hold the addresses that Millrace takes care not to store."
+_NO_LOG = (
+    "No access log, and no line about a beacon that met no edge (a restart, an update): they would",
+    "hold the addresses that Millrace takes care not to store. `millrace status` says what is wrong.",
+)
 _CERTBOT = "Plain HTTP, as it comes: `certbot --nginx` adds the certificate and the redirection."
 
 
 def edge_caddy(manifest: Manifest) -> str:
-    """Caddy drops what a client itself wrote into X-Forwarded-For."""
-    return heading(*_EDGE) + (
-        f"edge.example.com {{\n\treverse_proxy 127.0.0.1:{_port(manifest, 'edge')}\n}}\n"
+    """Caddy drops what a client itself wrote into X-Forwarded-For, and writes down the request of
+    an error that nobody handles."""
+    return heading(*_EDGE, *_NO_LOG) + (
+        "edge.example.com {\n"
+        f"\treverse_proxy 127.0.0.1:{_port(manifest, 'edge')}\n"
+        "\thandle_errors {\n"
+        "\t\theader Retry-After 5\n"
+        "\t\trespond {err.status_code}\n"
+        "\t}\n"
+        "}\n"
     )
 
 
@@ -43,7 +53,7 @@ def core_caddy(manifest: Manifest) -> str:
 
 def edge_nginx(manifest: Manifest) -> str:
     return (
-        heading(*_EDGE, _NO_LOG, _CERTBOT)
+        heading(*_EDGE, *_NO_LOG, _CERTBOT)
         + f"""\
 upstream millrace_edge {{
     server 127.0.0.1:{_port(manifest, "edge")};
@@ -55,6 +65,7 @@ server {{
     listen [::]:80;
     server_name edge.example.com;
     access_log off;
+    error_log /dev/null crit;
 
     # The edge has limits of its own, and answers them as its clients expect.
     client_max_body_size 2m;

@@ -53,6 +53,28 @@ def test_the_edge_believes_the_proxy_and_not_what_a_client_wrote_itself(
 
 
 @PROXIES
+def test_a_beacon_that_meets_no_edge_leaves_nothing_of_its_visitor_in_the_proxys_logs(
+    proxy: Proxy, ending: str, tmp_path: Path
+) -> None:
+    nobody, port = free_ports(2)
+    text = rendered(_with_ports(read_manifest(), {"MILLRACE_EDGE_PORT": str(nobody)}))[
+        Path(f"proxy/edge.{ending}")
+    ]
+    with proxy(text, tmp_path, port):
+        status, _, _ = _request(
+            port,
+            "GET",
+            "/pixel.gif?url=https%3A%2F%2Fexample.com%2Fsecret-page",
+            headers={"Referer": "https://example.com/secret-page"},
+            client="127.0.0.2",
+        )
+        assert status == 502
+    logged = "".join(path.read_text() for path in tmp_path.glob("*.log"))
+    for personal in ("127.0.0.2", "secret-page", "Firefox"):
+        assert personal not in logged
+
+
+@PROXIES
 def test_pages_api_and_live_frames_come_by_one_name(
     proxy: Proxy, ending: str, millrace: Product, tmp_path: Path
 ) -> None:
@@ -83,10 +105,11 @@ def _file(millrace: Product, name: str) -> str:
 
 
 def _with_ports(manifest: Manifest, settings: Mapping[str, str]) -> Manifest:
+    """With the ports of the services that ``settings`` name."""
     replace = msgspec.structs.replace
     services = tuple(
         replace(entry, port=replace(entry.port, number=int(settings[entry.port.setting])))
-        if entry.port
+        if entry.port and entry.port.setting in settings
         else entry
         for entry in manifest.services
     )
