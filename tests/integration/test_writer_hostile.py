@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from shared.batch import VERSION, Header, Sealed
 from shared.envelope import Envelope
 from shared.keys import public_seal_key, read_public_key
-from tests.writer_streams import until_emptied
+from tests.writer_streams import until, until_emptied
 from tests.writer_world import (
     NOON,
     SEAL_KEY,
@@ -130,7 +130,7 @@ async def test_a_hostile_entry_is_set_aside_whole_and_its_neighbours_are_stored(
     assert sorted(standing(database, "title")) == [("after",), ("before",), ("elsewhere",)]
     assert rows(database, "select edge, index from quarantine") == [("e1", None)]
     assert rows(database, "select count(*) from batch") == [(3,)]
-    assert writer.readiness()["ready"]
+    await until(lambda: bool(writer.readiness()["ready"]), "it goes on")
 
 
 async def test_the_writer_goes_on_after_all_of_them_at_once(
