@@ -214,6 +214,8 @@ def copy_database(database: str, copy: str, admin: str) -> None:
     """A backup of now, for which everybody is thrown out, TimescaleDB's own workers included."""
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     with psycopg.connect(admin, autocommit=True) as connection:
+        # A try before this one may have left it.
+        connection.execute(f"drop database if exists {copy} with (force)".encode())
         connection.execute(f"alter database {name} allow_connections false".encode())
         until(lambda: not _thrown_out(connection, name))
         connection.execute(f"create database {copy} template {name}".encode())

@@ -30,7 +30,7 @@ def test_every_batch_goes_by_the_spool_and_stays_there_when_it_is_stored(
     world.until_stored()
     world.until_held_is_past_all()
     assert world.length(world.spool) == 3
-    assert world.drain_metric("millrace_journal_kept_batches") == 3
+    until(lambda: world.drain_metric("millrace_journal_kept_batches") == 3)
     assert world.drain_metric("millrace_spool_batches") == 0
     assert world.drain_metric("millrace_journal_resent_batches_total") == 0
 
