@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from writer.rollups.pace import LEAST_EVENTS, MOST_EVENTS, give_way_s, next_size, rest_s
+from writer.rollups.pace import (
+    LEAST_EVENTS,
+    MOST_EVENTS,
+    give_way_s,
+    next_size,
+    rest_s,
+    size_after_failure,
+)
 
 A_READ = 2_000
 FAR_S = 5.0
@@ -64,14 +71,14 @@ class Model:
 
 @given(
     slowness=st.floats(0.25, 5),
-    read_us=st.floats(20, 60),
-    share=st.floats(0.2, 1.5),
-    step_ms=st.floats(10, 60),
+    read_us=st.floats(15, 60),
+    share=st.floats(0.2, 1),
+    step_ms=st.floats(10, 100),
 )
 def test_the_rollups_are_never_five_seconds_behind_a_writer_at_its_peak_on_any_machine(
     slowness: float, read_us: float, share: float, step_ms: float
 ) -> None:
-    event_us = min(share * read_us, 30)
+    event_us = min(share * read_us, 20)
     model = Model(
         slowness * read_us * A_READ / 1e6, slowness * step_ms / 1e3, slowness * event_us / 1e6
     )
@@ -81,12 +88,20 @@ def test_the_rollups_are_never_five_seconds_behind_a_writer_at_its_peak_on_any_m
 
 
 def test_a_step_is_as_large_as_the_machine_is_fast() -> None:
-    size = MOST_EVENTS
-    for _ in range(3):
-        size = next_size(size, step_s=4.0)
-    assert size == MOST_EVENTS // 8
-    assert next_size(size, step_s=0.7) == size
+    assert next_size(MOST_EVENTS, step_s=2.0) == MOST_EVENTS // 2
+    assert next_size(MOST_EVENTS // 2, step_s=9.0) == LEAST_EVENTS
     assert next_size(LEAST_EVENTS, step_s=9.0) == LEAST_EVENTS
+    assert next_size(LEAST_EVENTS, step_s=1.0) == LEAST_EVENTS
+    assert next_size(LEAST_EVENTS, step_s=0.1) == LEAST_EVENTS * 2
+    assert next_size(MOST_EVENTS, step_s=0.1) == MOST_EVENTS
+
+
+def test_after_a_failure_a_step_may_be_very_small_and_grows_again() -> None:
+    size = MOST_EVENTS
+    for _ in range(9):
+        size = size_after_failure(size)
+    assert size == 500
+    assert next_size(size, step_s=9.0) == 500
     for _ in range(9):
         size = next_size(size, step_s=0.1)
     assert size == MOST_EVENTS

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection
 
 from writer.database.connection import Unavailable, connect, unavailable
-from writer.rollups.pace import LEAST_EVENTS, next_size, rest_s, smaller
+from writer.rollups.pace import LEAST_EVENTS, next_size, rest_s, size_after_failure
 from writer.rollups.step import step
 from writer.rollups.sums import Sums
 from writer.rollups.wire import Given, Told
@@ -61,7 +61,7 @@ class Follower:
         try:
             self._told = self._work(self._connected())
         except (psycopg.Error, Unavailable) as error:
-            self._most_events = smaller(self._most_events)
+            self._most_events = size_after_failure(self._most_events)
             known = unavailable(error) if isinstance(error, psycopg.Error) else error
             return self._back_off(str(known))
         except Exception as error:

@@ -3,9 +3,11 @@ five seconds behind, on a slow machine as on a fast one, and cost little where l
 
 MOST_EVENTS = 50_000
 """A step takes so many at most, or one commit; while behind, larger steps cost less an event."""
-LEAST_EVENTS = 5_000
-"""And so many at least, for each step costs something by itself."""
-_LONG_S, _SHORT_S = 1.0, 0.5
+LEAST_EVENTS = 20_000
+"""And so many at least if it can: each step costs something by itself, so that ever smaller ones
+fall ever further behind."""
+_FEWEST_EVENTS = 500
+_LONG_S, _SHORT_S = 1.5, 0.75
 """A step that takes longer is followed by a smaller one, a shorter one by a larger."""
 _REST = 3
 """While it keeps up, it rests so many times as long as it worked."""
@@ -30,13 +32,13 @@ def rest_s(behind_s: float, step_s: float) -> float:
 def next_size(most_events: int, step_s: float) -> int:
     """How many events the next step takes at most."""
     if step_s > _LONG_S:
-        return smaller(most_events)
+        return min(most_events, max(most_events // 2, LEAST_EVENTS))
     return min(most_events * 2, MOST_EVENTS) if step_s < _SHORT_S else most_events
 
 
-def smaller(most_events: int) -> int:
-    """After a step that took too long, or came to nothing."""
-    return max(most_events // 2, LEAST_EVENTS)
+def size_after_failure(most_events: int) -> int:
+    """The step may have been too large for the database."""
+    return max(most_events // 2, _FEWEST_EVENTS)
 
 
 def give_way_s(behind_s: float, read_s: float) -> float:
