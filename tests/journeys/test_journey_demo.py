@@ -97,13 +97,14 @@ def look_around(shown: str) -> None:
         assert len(days) == 30
         assert min(days) > 150
         assert max(days) > 1.5 * sorted(days)[15]
-    page = httpx.get(shop, trust_env=False)
+    page = httpx.get(shop, trust_env=False, timeout=60)
     assert edge.removesuffix("/track") + "/t.js" in page.text
     seen = httpx.post(
         edge,
         json={"site": SITE, "url": shop, "title": "Demo shop"},
         headers={"origin": shop.rstrip("/"), "user-agent": BROWSERS[0][1].user_agent},
         trust_env=False,
+        timeout=60,
     )
     assert seen.json()["accepted"] == 1, seen.text
 
@@ -168,7 +169,7 @@ def test_ctrl_c_in_the_middle_of_the_outage_stops_all_of_it_and_still_accounts(
             if _STOPPED in line:
                 assert processes_naming(state)
                 process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+        process.wait(timeout=240)
     assert process.returncode == 0, shown
     account = account_in(shown)
     assert account["accepted"] == account["stored"] > 0, shown

@@ -70,13 +70,14 @@ def test_an_owner_a_site_its_first_event_and_a_key_that_counts_it(shell: Shell) 
         json={"token": token},
         headers={"origin": dashboard},
         trust_env=False,
+        timeout=WITHIN_S,
     )
     assert signed_in.json()["email"] == "you@example.com"
 
     snippet = shell.told("site", "add", SITE, "--time-zone", "Europe/Berlin")["snippet"]
     assert shell.told("site", "list")[0]["events_today"] == 0
     (script,) = re.findall(r'src="([^"]+/t\.js)"', snippet)
-    assert httpx.get(script, trust_env=False).status_code == 200
+    assert httpx.get(script, trust_env=False, timeout=WITHIN_S).status_code == 200
     until_taken(script.replace("/t.js", "/track"))
     until(lambda: shell.told("site", "show", SITE)["arrivals"]["first_event_at"])
     assert shell.told("site", "list")[0]["last_event_at"] is not None
@@ -93,6 +94,7 @@ def _counted(dashboard: str, key: str) -> Any:
         json={"site_id": SITE, "metrics": ["visitors", "pageviews"], "date_range": "all"},
         headers={"authorization": f"Bearer {key}"},
         trust_env=False,
+        timeout=WITHIN_S,
     )
     return answer.json()["results"][0]["metrics"]
 
@@ -108,6 +110,7 @@ def _send(edge: str) -> int:
         json={"site": SITE, "url": f"https://{SITE}/"},
         headers={"origin": f"https://{SITE}", "user-agent": BROWSERS[0][1].user_agent},
         trust_env=False,
+        timeout=WITHIN_S,
     ).status_code
 
 

@@ -31,7 +31,7 @@ async def traffic(world: VisitWorld) -> AsyncIterator[TrackerClient]:
     async with httpx.AsyncClient(trust_env=False) as client:
         tracker = TrackerClient(client, f"{world.product.edge_url}/track")
         planned = planned_events(11, SITE, RATE)
-        sending = asyncio.create_task(send_on_time(planned, tracker, stop, settle_s=30.0))
+        sending = asyncio.create_task(send_on_time(planned, tracker, stop, settle_s=120.0))
         try:
             yield tracker
         finally:
@@ -53,7 +53,7 @@ async def account_of(world: VisitWorld, tracker: TrackerClient, since: datetime)
     async def handed_over() -> bool:
         return not world.under_way()
 
-    await until(handed_over, "spool and stream are empty", 60)
+    await until(handed_over, "spool and stream are empty", 240)
     return await draw_up(world.product.postgres_url, world.site_id, tracker.log, since)
 
 

@@ -29,7 +29,7 @@ BROWSER = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
 )
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.05
 
 
@@ -59,7 +59,7 @@ class VisitWorld:
             site = await put_site(db, SITE, {}, datetime.now(UTC))
             scopes = (SCOPES.QUERY, SCOPES.ADMIN, SCOPES.IMPORT, SCOPES.INGEST)
             _, key = await put_key(db, scopes, None, "journey")
-        async with httpx.AsyncClient(timeout=20.0, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=60.0, trust_env=False) as client:
             world = VisitWorld(product, site.site_id, key, client)
             await until(world._is_known_at_edge, "the edge knows the site")
             yield world
@@ -126,7 +126,11 @@ class VisitWorld:
         assert answer.status_code in (200, 201), answer.text
         ticket = quote(answer.json()["ticket"])
         url = f"{self.product.live_url}?site={SITE}&ticket={ticket}"
-        async with connect(url, origin=self.product.api_url, proxy=None) as socket:  # type: ignore[arg-type]
+        origin: Any = self.product.api_url
+        # A gateway that stands still for a moment is waited for.
+        async with connect(
+            url, origin=origin, proxy=None, open_timeout=WITHIN_S, ping_timeout=WITHIN_S
+        ) as socket:
             first = json.loads(await socket.recv())
             assert first["type"] == "snapshot"
             yield socket
