@@ -62,6 +62,15 @@ def say_nothing_was_sent(page: Page, site: TrackedSite) -> None:
     assert site.requests.empty()
 
 
+def open_and_settle(page: Page, url: str, referer: str | None = None) -> None:
+    """Opens a page, and comes back when the tracker has the answer to its pageview: what it still
+    waits for goes once more when the page is left or hidden."""
+    with page.expect_response("**/track") as answer:
+        page.goto(url, referer=referer)
+    answer.value.finished()
+    page.evaluate("0")
+
+
 def push_and_settle(page: Page, path: str) -> None:
     """Navigates, and comes back when the tracker, which looks 99 ms later, has looked."""
     page.evaluate(
@@ -115,8 +124,7 @@ def test_the_same_address_twice_in_a_row_is_one_view(site: TrackedSite, page: Pa
 
 def test_an_address_that_is_only_replaced_is_not_a_view(site: TrackedSite, page: Page) -> None:
     page.add_init_script(HIDEABLE % "false")
-    with page.expect_response("**/track"):
-        page.goto(f"{site.url}/one")
+    open_and_settle(page, f"{site.url}/one")
     site.next_event()
     page.evaluate("history.replaceState({}, '', '/replaced'); hide(true); hide(false)")
     push_and_settle(page, "/two")
@@ -135,8 +143,9 @@ def test_a_page_in_the_background_is_counted_once_it_is_seen(site: TrackedSite, 
     page.add_init_script(HIDEABLE % "true")
     page.goto(f"{site.url}/one")
     say_nothing_was_sent(page, site)
-    with page.expect_response("**/track"):
+    with page.expect_response("**/track") as answer:
         page.evaluate("hide(false)")
+    answer.value.finished()
     page.evaluate("hide(true); hide(false)")
     assert site.next_event()["url"] == f"{site.url}/one"
     page.evaluate("millrace('marker')")
@@ -147,8 +156,7 @@ def test_the_referrer_is_forgotten_by_a_move_in_the_background_too(
     site: TrackedSite, page: Page
 ) -> None:
     page.add_init_script(HIDEABLE % "false")
-    with page.expect_response("**/track"):
-        page.goto(f"{site.url}/one", referer="https://search.example/")
+    open_and_settle(page, f"{site.url}/one", referer="https://search.example/")
     assert site.next_event()["referrer"] == "https://search.example/"
     page.evaluate("hide(true)")
     push_and_settle(page, "/two")
@@ -159,7 +167,7 @@ def test_the_referrer_is_forgotten_by_a_move_in_the_background_too(
 
 def test_a_page_back_from_the_browsers_cache_is_a_view(site: TrackedSite, page: Page) -> None:
     page.add_init_script(HIDEABLE % "false")
-    page.goto(f"{site.url}/one")
+    open_and_settle(page, f"{site.url}/one")
     first = site.next_event()
     page.evaluate("dispatchEvent(new Event('pagehide')); hide(true); hide(false)")
     again = site.next_event()
@@ -253,9 +261,11 @@ def test_what_is_pending_goes_by_send_beacon_when_the_page_goes_away(
 
 
 def test_leaving_sends_nothing_when_nothing_is_pending(site: TrackedSite, page: Page) -> None:
-    page.goto(f"{site.url}/one")
-    with page.expect_response("**/track"):
+    open_and_settle(page, f"{site.url}/one")
+    with page.expect_response("**/track") as answer:
         page.evaluate("millrace('signup')")
+    answer.value.finished()
+    page.evaluate("0")
     site.next_event(), site.next_event()
     page.goto(f"{site.url}/two")
     assert site.next_event()["url"] == f"{site.url}/two"
@@ -390,6 +400,7 @@ def test_at_most_a_hundred_events_wait_and_the_rest_says_so(
     page.goto(f"{site.url}/one")
     page.evaluate("for (let i = 0; i < 150; i++) millrace('event', {props: {i}})")
     events = [site.next_event() for _ in range(100)]
+    page.evaluate("0")
     assert console == ["millrace: not counted: queue full"]
     assert len({event["id"] for event in events}) == 100
     assert max(event["props"]["i"] for event in events if "props" in event) == 98

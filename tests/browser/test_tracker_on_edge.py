@@ -41,6 +41,9 @@ def edge_process(primary: str, spool: str, state: Path) -> Iterator[str]:
         "MILLRACE_EDGE_STATE_DIR": str(state),
         "MILLRACE_CORE_VERIFY_KEY": keys.public_signing_key(SIGNING_KEY),
         "MILLRACE_SEAL_PUBLIC_KEY": keys.public_seal_key(SEAL_KEY),
+        # A disk that stalls for a moment makes no hung primary, whose beacons the spool would keep.
+        "MILLRACE_EDGE_PING_TIMEOUT_S": "10",
+        "MILLRACE_SPOOL_TIMEOUT_S": "20",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
     process = subprocess.Popen([sys.executable, "-m", "edge"], env={**kept, **environ})
@@ -49,14 +52,14 @@ def edge_process(primary: str, spool: str, state: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=1):
+            with urllib.request.urlopen(url, timeout=10):
                 return
         except OSError:
             time.sleep(0.05)

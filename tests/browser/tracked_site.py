@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from edge.http.script import BUILT
 
-WAIT_S = 15.0
+WAIT_S = 60.0
 STUB = (
     "<script>window.millrace=window.millrace||function(){"
     "(millrace.q=millrace.q||[]).push(arguments)}</script>"
