@@ -193,6 +193,25 @@ def test_an_empty_chunk_that_somebody_reads_is_left_until_later(days: Days) -> N
     assert days.ask(CHUNKS) == [(0,)]
 
 
+def test_a_chunk_stays_for_a_snapshot_that_is_older_than_the_going_of_its_rows(days: Days) -> None:
+    set_(days, "keep_days", 10)
+    days.put(envelope())
+    days.roll_up()
+    days.pass_days(20)
+    options = "-c default_transaction_isolation=repeatable\\ read"
+    with psycopg.connect(days.database, options=options) as reader:
+        reader.execute("select state from site_day")
+        days.keep_to_limits()
+        days.keep_to_limits()
+        assert days.states == ["gone"]
+        seen = "select (select state from site_day), (select count(*)::int from events)"
+        assert reader.execute(seen).fetchone() == ("open", 1)
+    with psycopg.connect(days.database, options=options) as reader:
+        reader.execute("select state from site_day")
+        days.keep_to_limits()
+    assert days.ask(CHUNKS) == [(0,)]
+
+
 def test_a_late_event_finds_a_new_chunk_where_its_own_was_dropped(days: Days) -> None:
     days.put(envelope())
     days.leave()
