@@ -116,7 +116,7 @@ def test_rotations_at_the_same_time_lose_none_of_the_keys_they_announce(keys_fil
         )
         for _ in range(8)
     ]
-    told = [process.communicate(timeout=120) for process in started]
+    told = [process.communicate(timeout=300) for process in started]
     assert [process.returncode for process in started] == [0] * 8, told
     kept = read_private_keys(keys_file.read_text())
     announced = {out.split("sealed to ")[1].split()[0] for out, _ in told}
