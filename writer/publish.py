@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from nacl.signing import SigningKey
@@ -16,6 +17,12 @@ from writer.known.key_ring import KeyRing
 from writer.known.sites import ApiKey, Site, SiteBook, read_sites
 
 log = logging.getLogger("writer")
+
+_GO_BEYOND = """
+UPDATE snapshot_version SET epoch = greatest(%s, extract(epoch FROM clock_timestamp())::bigint)
+WHERE (epoch, version) < (%s, %s)
+"""
+_COUNT_UP = "UPDATE snapshot_version SET version = version + 1 WHERE (epoch, version) = (%s, %s)"
 
 
 class Publisher:
@@ -36,29 +43,29 @@ class Publisher:
         self._seal_keys = ring.publics
         self._clock = clock
         self._book = SiteBook()
+        self._snapshot: Snapshot | None = None
         self._raw = b""
 
     async def publish(self) -> None:
         """One look at both sides."""
         self._ring.refresh()
         book = await self._session.run(self._read)
-        if book is not self._book or self._ring.publics != self._seal_keys or not self._raw:
+        if book is not self._book or self._ring.publics != self._seal_keys or not self._snapshot:
             self._book, self._seal_keys = book, self._ring.publics
-            snapshot = build(book, self._seal_keys, self._clock())
-            self._raw = sign(snapshot, self._signing_key)
-        await self._put_if_greater(book.order)
+            self._snapshot = build(book, self._seal_keys, self._clock())
+            self._raw = sign(self._snapshot, self._signing_key)
+        await self._put_if_greater(self._snapshot)
 
     def _read(self, connection: Connection[Any]) -> SiteBook:
         return read_sites(connection, self._book)
 
-    async def _put_if_greater(self, order: tuple[int, int]) -> None:
+    async def _put_if_greater(self, snapshot: Snapshot) -> None:
         """Two writers may publish at once: the key is watched between look and write."""
         async with self._redis.pipeline(transaction=True) as pipe:
             await pipe.watch(REDIS_KEY)
             standing = self._standing(await pipe.get(REDIS_KEY))
-            if standing is not None and standing.order >= order:
-                if standing.order == order and self._names_an_older_key(standing):
-                    await self._session.run(_count_up)
+            if standing is not None and standing.order >= snapshot.order:
+                await self._session.run(partial(_pass, standing, snapshot))
                 return
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(REDIS_KEY, self._raw)
@@ -66,13 +73,7 @@ class Publisher:
                 await pipe.execute()
             except WatchError:
                 return
-        log.info("snapshot %d.%d is published", *order)
-
-    def _names_an_older_key(self, standing: Snapshot) -> bool:
-        """A key that this writer does not know is a newer one, which another writer has."""
-        return standing.seal_keys[:1] != self._seal_keys[:1] and set(standing.seal_keys[:1]) <= set(
-            self._seal_keys
-        )
+        log.info("snapshot %d.%d is published", *snapshot.order)
 
     def _standing(self, raw: Any) -> Snapshot | None:
         if raw is None:
@@ -84,9 +85,30 @@ class Publisher:
             return None
 
 
-def _count_up(connection: Connection[Any]) -> None:
-    """So that edges take a snapshot which differs in its keys alone; published at the next look."""
-    connection.execute("UPDATE snapshot_version SET version = version + 1")
+def _pass(standing: Snapshot, ours: Snapshot, connection: Connection[Any]) -> None:
+    """Where edges would never take ours though it is right: give the database an order beyond
+    theirs, so that it is published at the next look.
+
+    A greater one may be another writer's, which has read what we have not; one that is greater
+    than the database itself is of before a backup was restored.
+    """
+    if connection.execute(_GO_BEYOND, (standing.epoch + 1, *standing.order)).rowcount:
+        log.warning(
+            "the database is older than the edges' rules: it was restored, and its count now"
+        )
+    elif standing.order == ours.order and _says_otherwise(standing, ours):
+        connection.execute(_COUNT_UP, ours.order)
+
+
+def _says_otherwise(standing: Snapshot, ours: Snapshot) -> bool:
+    """A sealing key that this writer does not know is a newer one, which another writer has."""
+    if not set(standing.seal_keys[:1]) <= set(ours.seal_keys):
+        return False
+    return _content(standing) != _content(ours)
+
+
+def _content(of: Snapshot) -> tuple[object, ...]:
+    return of.seal_keys[:1], frozenset(of.sites), frozenset(of.keys)
 
 
 def build(book: SiteBook, seal_keys: tuple[str, ...], now: int) -> Snapshot:

@@ -26,7 +26,7 @@ from writer.database.session import Session
 from writer.known.key_ring import KeyRing
 from writer.known.zones import moment
 from writer.ledger.keeper import Ledger
-from writer.publish import Publisher
+from writer.publish import Publisher, build
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +40,10 @@ async def session(database: str) -> AsyncIterator[Session]:
 
 @pytest.fixture
 def publisher(session: Session, redis: Redis) -> Publisher:
+    return started(session, redis)
+
+
+def started(session: Session, redis: Redis) -> Publisher:
     ring = KeyRing(SEAL_KEY)
     return Publisher(session, redis, read_signing_key(SIGNING_KEY), ring, lambda: NOON)
 
@@ -87,20 +91,59 @@ async def test_a_snapshot_that_the_primary_lost_is_published_again(
     assert await published(redis)
 
 
-async def test_a_greater_snapshot_is_left_and_a_forged_one_replaced(
-    database: str, redis: Redis, publisher: Publisher
+async def test_a_greater_snapshot_of_a_writer_that_read_later_is_left(
+    database: str, redis: Redis, publisher: Publisher, session: Session
 ) -> None:
+    """Between this one's look at the database and at the primary another one published."""
+    put_site(database)
+    late = started(session, redis)
+    stale = await session.run(late._read)
+    put_site(database, "new.example")
     await publisher.publish()
     raw = await redis.get(REDIS_KEY)
-    [(epoch, version)] = rows(database, "select epoch, version from snapshot_version")
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("update snapshot_version set version = version - 1")
-    await publisher.publish()
+    count = rows(database, "select epoch, version from snapshot_version")
+    await late._put_if_greater(build(stale, (public_seal_key(SEAL_KEY),), NOON))
     assert await redis.get(REDIS_KEY) == raw
-    assert (await published(redis)).order == (epoch, version)
+    assert rows(database, "select epoch, version from snapshot_version") == count
+
+
+async def test_a_forged_snapshot_is_replaced(redis: Redis, publisher: Publisher) -> None:
+    await publisher.publish()
+    before = await published(redis)
     await redis.set(REDIS_KEY, b"forged")
     await publisher.publish()
-    assert (await published(redis)).order == (epoch, version - 1)
+    assert await published(redis) == before
+
+
+@pytest.mark.parametrize("changes_since", [1, 5])
+@pytest.mark.parametrize("changes_after", [0, 1, 5, 6])
+async def test_edges_take_the_rules_of_a_database_that_was_restored(
+    database: str,
+    redis: Redis,
+    session: Session,
+    publisher: Publisher,
+    changes_since: int,
+    changes_after: int,
+) -> None:
+    site = put_site(database)
+    await publisher.publish()
+    [backup] = rows(database, "select epoch, version from snapshot_version")
+    for at in range(changes_since):
+        put_setting(database, site, "honour_dnt", at % 2 == 1, at)
+    await publisher.publish()
+    before = await published(redis)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("delete from site_setting where name = 'honour_dnt'")
+        connection.execute("update snapshot_version set epoch = %s, version = %s", backup)
+    for number in range(changes_after):
+        put_site(database, f"new{number}.example")
+    restarted = started(session, redis)
+    for _ in range(3):
+        await restarted.publish()
+    after = await published(redis)
+    assert after.order > before.order
+    assert len(after.sites) == 1 + changes_after
+    assert after.sites[0].honour_dnt
 
 
 async def test_heartbeats_are_copied_into_the_ledger(
