@@ -14,7 +14,7 @@ import msgspec
 from writer.rollups.follow import Follower, Turn
 from writer.rollups.wire import Given
 
-_INPUT, _OUTPUT = 0, 1
+_INPUT, _OUTPUT, _LOG = 0, 1, 2
 _MUCH = 1 << 16
 
 
@@ -23,10 +23,13 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     follower = Follower(_read_given())
+    output = os.dup(_OUTPUT)
+    # Whatever else prints something does not speak to the writer.
+    os.dup2(_LOG, _OUTPUT)
     try:
         while True:
             turn = follower.turn()
-            _tell(turn)
+            os.write(output, msgspec.json.encode(turn.told) + b"\n")
             if not _rest(turn):
                 return
     except BrokenPipeError:
@@ -39,10 +42,6 @@ def _read_given() -> Given:
     # Unbuffered: what follows the line is for `select`.
     with open(_INPUT, "rb", buffering=0, closefd=False) as first:
         return msgspec.json.decode(first.readline(), type=Given)
-
-
-def _tell(turn: Turn) -> None:
-    os.write(_OUTPUT, msgspec.json.encode(turn.told) + b"\n")
 
 
 def _rest(turn: Turn) -> bool:

@@ -24,7 +24,7 @@ from writer.rollups.wire import Given, Told
 log = logging.getLogger("writer")
 
 STUCK_S = 60.0
-_AGAIN_S = 1.0
+_AGAIN_S, _LONGEST_AGAIN_S = 1.0, 30.0
 _ENDS_WITHIN_S = 10.0
 _SILENCE_S = 1.0
 """It says something more often where nothing is behind."""
@@ -48,13 +48,16 @@ class Stage:
 
     async def run(self) -> None:
         """Until cancelled."""
+        again_s = _AGAIN_S
         while not is_cancelled():
+            heard_at = self._heard_at
             try:
                 ended = await self._follow()
             except OSError as error:
                 ended = type(error).__name__
-            log.error("rollups: their process has ended (%s), and is started anew", ended)
-            await asyncio.sleep(_AGAIN_S)
+            again_s = _AGAIN_S if self._heard_at > heard_at else min(again_s * 2, _LONGEST_AGAIN_S)
+            log.error("rollups: their process has ended (%s): anew in %.0f s", ended, again_s)
+            await asyncio.sleep(again_s)
 
     def wake(self) -> None:
         """Something was committed: it need not wait for its next look."""
@@ -87,7 +90,9 @@ class Stage:
         try:
             assert child.stdout is not None
             async for line in child.stdout:
-                self._hear(msgspec.json.decode(line, type=Told))
+                # The last one of a process that was killed may be cut short.
+                if line.endswith(b"\n"):
+                    self._hear(msgspec.json.decode(line, type=Told))
         finally:
             self._child = None
             await _end(child)
