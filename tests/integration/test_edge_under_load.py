@@ -10,9 +10,11 @@ from typing import Any
 from infrastructure.local.redis_server import RedisServer
 from tests.benchmarks.edge_bench import beacon, request
 from tests.benchmarks.http_load import load
-from tests.edge_processes import AS_SHIPPED, edge_processes, wait_for
+from tests.edge_processes import edge_processes, wait_for
 
 STREAM = "ingest:test"
+NOTICES_A_HANG = {"edge_ping_timeout_s": "0.5", "spool_timeout_s": "8"}
+"""By an unanswered PING; and the spool's disk may stall, but not as long as the load waits."""
 
 
 def test_every_acknowledged_event_is_stored_once_by_its_number_and_no_other(
@@ -20,7 +22,7 @@ def test_every_acknowledged_event_is_stored_once_by_its_number_and_no_other(
 ) -> None:
     primary, spool = redis_server(), redis_server()
     requests = [request(n, json.dumps(beacon(n)).encode()) for n in range(500)]
-    with edge_processes(primary.url, spool.url, tmp_path / "state", **AS_SHIPPED) as edge:
+    with edge_processes(primary.url, spool.url, tmp_path / "state", **NOTICES_A_HANG) as edge:
         edge.start_edge()
         edge.start_drain()
         (pid,) = edge.worker_pids()
