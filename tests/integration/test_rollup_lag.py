@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from shared.envelope import Envelope
@@ -19,7 +20,7 @@ from tests.writer_world import (
     writer_settings,
 )
 from writer.app import Writer, running_writer
-from writer.database.locks import Lock, trying
+from writer.database.locks import Lock, waiting
 from writer.rollups.rebuild import find_days, verify
 from writer.rollups.sums import Sums
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.anyio
 
 A_BATCH = 500
 _PROGRESS = "SELECT commit_no FROM rollup_progress"
+_LOOKED = "SELECT looked_at IS NOT NULL FROM rollup_progress"
 _STORED = "SELECT coalesce(max(commit_no), 0) FROM commits"
 
 
@@ -42,15 +44,24 @@ async def test_a_writer_gives_way_while_the_rollups_are_behind_and_stores_all_th
 ) -> None:
     edge = FakeEdge()
     async with running_writer(writer_settings(world, primary)) as writer:
-        with connect(world) as other, trying(other, Lock.ROLLUPS) as is_mine:
-            assert is_mine
+        # The stage holds it for a moment whenever it looks.
+        with connect(world) as other, waiting(other, Lock.ROLLUPS):
             await send(redis, edge.entry([envelope()]))
             await until(lambda: _gives_way(writer), "it gives way")
+            assert _behind_s() > 1
             await send(redis, *(edge.entry([envelope()]) for _ in range(10)))
             await until_emptied(redis)
             assert len(standing(world)) == 11
         await until(lambda: not _gives_way(writer), "it goes on")
         await until(lambda: rows(world, _PROGRESS) == rows(world, _STORED), "it is rolled up")
+        await until(lambda: _behind_s() == 0, "the metric says so")
+
+
+def _behind_s() -> float:
+    """As it is shown to whoever looks at the writer's metrics."""
+    shown = REGISTRY.get_sample_value("millrace_rollup_behind_seconds")
+    assert shown is not None
+    return shown
 
 
 def _gives_way(writer: Writer) -> bool:
@@ -73,10 +84,14 @@ async def test_the_rollups_follow_while_a_writer_takes_in_a_backlog(
     world: str, primary: str, redis: Redis
 ) -> None:
     edge = FakeEdge()
-    for first in range(0, 40_000, A_BATCH):
-        seen = [_seen(number) for number in range(first, first + A_BATCH)]
-        await send(redis, edge.entry(seen))
+    backlog = [
+        edge.entry([_seen(number) for number in range(first, first + A_BATCH)])
+        for first in range(0, 40_000, A_BATCH)
+    ]
     async with running_writer(writer_settings(world, primary)):
+        # Its process takes a while to start, and the backlog not much longer.
+        await until(lambda: rows(world, _LOOKED) == [(True,)], "the stage looks")
+        await send(redis, *backlog)
         await until_emptied(redis)
         held_by_then = rows(world, _PROGRESS)
         await until(lambda: rows(world, _PROGRESS) == rows(world, _STORED), "they are rolled up")
