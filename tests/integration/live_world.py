@@ -168,7 +168,7 @@ async def running_gateway(
         await database.close()
 
 
-async def read_frame(client: ClientConnection, within_s: float = 10) -> Frame:
+async def read_frame(client: ClientConnection, within_s: float = 60) -> Frame:
     async with asyncio.timeout(within_s):
         frame: Frame = msgspec.json.decode(await client.recv(), type=Frame)
         return frame
@@ -197,6 +197,6 @@ async def read_news(client: ClientConnection) -> Delta:
 
 async def wait_until(is_so: Callable[[], bool]) -> None:
     """For what another process does without telling."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

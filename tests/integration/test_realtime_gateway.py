@@ -69,17 +69,19 @@ async def test_a_quiet_line_says_every_few_seconds_that_it_lives(
         beat = await read_frame(client)
         assert isinstance(beat, Delta)
         assert beat == Delta(snapshot.id, beat.at, View())
-        assert 5_000 <= beat.at - snapshot.at < 15_000
+        assert 5_000 <= beat.at - snapshot.at < 30_000
 
 
 async def test_a_hint_brings_a_frame_long_before_the_poll(store: Store, primary: str) -> None:
     gateway = running_gateway(store, primary, realtime_poll_s=NEVER_S)
-    async with gateway as live, live.connect() as client:
-        await read_snapshot(client)
-        with Redis.from_url(primary) as redis:
+    with Redis.from_url(primary) as redis:
+        # The gateway of the test before may still be leaving.
+        await wait_until(lambda: redis.pubsub_numsub("commits")[0][1] == 0)
+        async with gateway as live, live.connect() as client:
+            await read_snapshot(client)
             await wait_until(lambda: redis.pubsub_numsub("commits")[0][1] == 1)
             redis.publish("commits", store.put(event()))
-        assert len((await read_news(client)).feed) == 1
+            assert len((await read_news(client)).feed) == 1
 
 
 async def test_it_stays_live_by_polling_while_the_primary_is_down(store: Store) -> None:
@@ -99,7 +101,8 @@ async def test_a_lower_commit_that_ends_later_is_not_skipped(store: Store, prima
             higher = store.put(event(page="/quick"))
             assert higher > lower
             with pytest.raises(TimeoutError):
-                await read_frame(client, within_s=0.8)
+                async with asyncio.timeout(0.8):
+                    await read_news(client)
             slow.commit()
         delta = await read_news(client)
         assert delta.id == higher
@@ -259,9 +262,10 @@ async def test_a_silent_edge_is_named_with_since_when(store: Store, primary: str
         assert zrh.silent_since is None
         with psycopg.connect(store.url) as connection:
             connection.execute("UPDATE edge SET last_heard = now()")
-        delta = await read_frame(client)
-        assert isinstance(delta, Delta)
-        back = delta.view.edges["fra"]
+        while not (told := await read_frame(client)).view.edges:  # type: ignore[union-attr]
+            assert isinstance(told, Delta)
+        assert isinstance(told, Delta)
+        back = told.view.edges["fra"]
         assert back is not None
         assert back.silent_since is None
 
@@ -388,7 +392,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_another_is_not(
             wide = [event(page=f"/{'x' * 2_000}{number}") for number in range(20)]
             await asyncio.to_thread(store.put, *wide)
         await asyncio.to_thread(store.put, event(page="/end"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert "/end" in await reading
         assert cut_off_clients() == cut_off + 1
         slow.transport.abort()
