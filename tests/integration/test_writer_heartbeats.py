@@ -88,7 +88,7 @@ async def test_what_cannot_be_read_is_said_once_and_stays_out_of_the_way(
     with caplog.at_level(logging.WARNING, "writer"):
         for _ in range(3):
             await ledger.copy_heartbeats()
-    assert len(caplog.records) == 2
+    assert [record.name for record in caplog.records].count("writer") == 2
     assert rows(database, "select boot from boot") == [(2,)]
 
 
