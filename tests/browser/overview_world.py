@@ -1,4 +1,5 @@
-"""A site in Berlin with two months of visits, and what the API says of them."""
+"""A site in Tokyo, whose days all have 24 hours, with two months of visits, and what the API says
+of them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from playwright.sync_api import BrowserContext
 from tests.browser.watched_site import WatchedSite
 from tests.integration.live_world import SITE
 
-ZONE = ZoneInfo("Europe/Berlin")
+ZONE = ZoneInfo("Asia/Tokyo")
 PAGES = ("/", "/pricing", "/docs/install", "/blog/an-outage-leaves-no-trace")
 COUNTRIES = ("DE", "CH", "US", "")
 
@@ -30,11 +31,11 @@ def today() -> datetime:
     return datetime.now(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def move_to_berlin(watched: WatchedSite) -> None:
+def move_to_tokyo(watched: WatchedSite) -> None:
     with psycopg.connect(watched.store.url) as db:
         db.execute(
             "INSERT INTO site_setting (site_id, name, value, valid_from)"
-            " VALUES (1, 'time_zone', '\"Europe/Berlin\"', '1970-01-01Z')"
+            " VALUES (1, 'time_zone', '\"Asia/Tokyo\"', '1970-01-01Z')"
         )
 
 
@@ -85,7 +86,7 @@ def ask(watched: WatchedSite, context: BrowserContext, **question: Any) -> list[
         json={"site_id": SITE, "date_range": "all", **question},
         headers={"origin": watched.url},
         cookies=cookies,
-        timeout=30,
+        timeout=60,
     )
     assert answer.status_code == 200, answer.text
     return list(answer.json()["results"])
