@@ -13,7 +13,7 @@ from psycopg import sql
 from tests.integration.live_world import SITE, Store
 
 OVERVIEW = f"/sites/{SITE}"
-DRAWN_WITHIN_S = 20.0
+DRAWN_WITHIN_S = 60.0
 
 BESIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.querySelectorAll("body *")]

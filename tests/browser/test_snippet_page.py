@@ -27,7 +27,7 @@ from tests.documents import DOCS, blocks
 
 SNIPPET = DOCS / "snippet.md"
 PAGE = "https://example.com/start"
-_WITHIN_S = 60.0
+_WITHIN_S = 120.0
 
 
 @pytest.fixture(scope="module", autouse=True)
