@@ -29,7 +29,7 @@ from tests.journeys.visit_world import BROWSER
 from tests.writer_world import put_site
 
 KEY = "can still change"
-WITHIN_MS = 20_000
+WITHIN_S = 60.0
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def tip(page: Page) -> Locator:
     return page.locator(".minutes").get_by_role("tooltip")
 
 
-def opens_ago_s(page: Page) -> float:
-    """Since when the chart of minutes is drawn as open."""
+def open_since_s(page: Page) -> float:
+    """Since when the chart of minutes is drawn as open, in epoch seconds."""
     since_ms = page.locator(".minutes g.open").get_attribute("data-from")
-    return time.time() - float(since_ms or 0) / 1_000
+    return float(since_ms or 0) / 1_000
 
 
 def share_hatched(page: Page) -> float:
@@ -86,14 +86,16 @@ def test_what_an_edge_holds_back_is_hatched_and_said_on_hover_focus_and_touch(
     watched: WatchedSite, chromium: Browser
 ) -> None:
     watched.store.put(*[event(ago * 50, visitor=ago) for ago in range(35)])
+    began = time.time()
     hold_back(watched)
+    ended = time.time()
     reason = "Edge berlin still holds 1,234 batches received since"
     for scheme in ("light", "dark"):
         size = {"width": 1360, "height": 900}
         context = watched.signed_in(chromium, viewport=size, color_scheme=scheme, has_touch=True)
         page = watched.open(context)
-        expect(key(page)).to_be_visible(timeout=WITHIN_MS)
-        assert 595 < opens_ago_s(page) < 660
+        expect(key(page)).to_be_visible()
+        assert began - 601 < open_since_s(page) < ended - 599
         assert 0.28 < share_hatched(page) < 0.42
         expect(tip(page)).to_be_hidden()
         expect(page.get_by_text("Edge berlin is handing over 1,234 batches")).to_be_visible()
@@ -125,27 +127,23 @@ def test_each_reason_has_its_own_words(watched: WatchedSite, chromium: Browser) 
     context = watched.signed_in(chromium, viewport={"width": 390, "height": 844})
     page = watched.open(context)
     key(page).focus()
-    expect(tip(page)).to_contain_text("1,234 batches", timeout=WITHIN_MS)
+    expect(tip(page)).to_contain_text("1,234 batches")
     url = watched.store.url
     execute(url, "UPDATE edge SET spooled_batches = 0")
-    expect(tip(page)).to_contain_text("Edge berlin has told only up to", timeout=WITHIN_MS)
+    expect(tip(page)).to_contain_text("Edge berlin has told only up to")
     execute(url, "UPDATE boot SET low = 3 WHERE boot = 1")
-    expect(tip(page)).to_contain_text(
-        "3 batches of edge berlin wait at the primary", timeout=WITHIN_MS
-    )
+    expect(tip(page)).to_contain_text("3 batches of edge berlin wait at the primary")
     execute(url, "UPDATE boot SET lost = '{[1,2)}' WHERE boot = 1")
-    expect(tip(page)).to_contain_text("1 batch that cannot be found", timeout=WITHIN_MS)
+    expect(tip(page)).to_contain_text("1 batch that cannot be found")
     silent = "UPDATE edge SET last_heard = now() - make_interval(days => %s) WHERE edge = 'berlin'"
     execute(url, silent, 1)
-    expect(tip(page)).to_contain_text("Edge berlin has been silent since", timeout=WITHIN_MS)
+    expect(tip(page)).to_contain_text("Edge berlin has been silent since")
     # Six days from now: a date, not only an hour.
-    expect(tip(page)).to_contain_text(
-        re.compile("it is written off on .*20[0-9][0-9]"), timeout=WITHIN_MS
-    )
+    expect(tip(page)).to_contain_text(re.compile("it is written off on .*20[0-9][0-9]"))
     keep_picture(page, "hatched-phone")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     execute(url, silent, 8)
-    expect(page.get_by_text("was written off on")).to_be_visible(timeout=WITHIN_MS)
+    expect(page.get_by_text("was written off on")).to_be_visible()
     assert watched.complaints == []
     context.close()
 
@@ -161,7 +159,7 @@ def test_an_edge_that_keeps_up_leaves_only_the_newest_minute_open(
     context = watched.signed_in(chromium, viewport={"width": 1360, "height": 900})
     page = watched.open(context)
     key(page).focus()
-    expect(tip(page)).to_contain_text("Normal: the newest seconds are", timeout=WITHIN_MS)
+    expect(tip(page)).to_contain_text("Normal: the newest seconds are")
     assert share_hatched(page) < 0.08
     # As with a journal, where a few batches always wait.
     execute(
@@ -170,7 +168,7 @@ def test_an_edge_that_keeps_up_leaves_only_the_newest_minute_open(
         " VALUES ('paris', now() - interval '1 minute')",
     )
     silent = page.get_by_role("status").get_by_text("Edge paris has been silent")
-    expect(silent).to_be_visible(timeout=WITHIN_MS)
+    expect(silent).to_be_visible()
     expect(page.get_by_text("is handing over")).to_have_count(0)
     keep_picture(page, "hatched-normal")
     context.close()
@@ -214,31 +212,34 @@ def test_an_outage_is_hatched_while_it_lasts_and_no_longer_once_it_is_drained(
     page.get_by_role("heading", name="Sites").wait_for()
     page.goto(f"{millrace.api_url}/live?site={SITE}")
     visit(millrace, "/before")
-    expect(page.get_by_role("log")).to_contain_text("/before", timeout=30_000)
+    expect(page.get_by_role("log")).to_contain_text("/before")
     key(page).focus()
-    expect(tip(page)).to_contain_text("Normal", timeout=30_000)
+    expect(tip(page)).to_contain_text("Normal")
     primary = millrace.stack.primary
     assert isinstance(primary, RedisServer)
     primary.stop()
     began = time.time()
     for number in range(12):
         visit(millrace, f"/outage/{number}")
-    expect(tip(page)).to_contain_text(f"Edge {EDGE} has been silent since", timeout=30_000)
+    expect(tip(page)).to_contain_text(f"Edge {EDGE} has been silent since")
     # As the edge last said before: a heartbeat or two earlier, and not later.
-    assert began - 30 < time.time() - opens_ago_s(page) <= began + 1
+    assert began - 30 < open_since_s(page) <= began + 1
     keep_picture(page, "outage-hatched")
     expect(page.get_by_role("log")).not_to_contain_text("/outage")
     primary.start()
-    expect(page.get_by_role("log")).to_contain_text("/outage/11", timeout=60_000)
-    expect(tip(page)).to_contain_text("Normal", timeout=60_000)
-    assert opens_ago_s(page) < 15
+    expect(page.get_by_role("log")).to_contain_text("/outage/11")
+    expect(tip(page)).to_contain_text("Normal")
+    deadline = time.monotonic() + WITHIN_S
+    while time.time() - open_since_s(page) >= 15:
+        assert time.monotonic() < deadline, "what has been drained is still drawn as open"
+        page.wait_for_timeout(100)
     keep_picture(page, "outage-drained")
     context.close()
 
 
 def visit(millrace: Product, path: str) -> None:
     """One page view, acknowledged; the edge may first have to hear of the site."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + WITHIN_S
     while (answer := post(millrace, path)).status_code == 400:
         assert time.monotonic() < deadline, answer.text
         time.sleep(0.1)
@@ -250,5 +251,5 @@ def post(millrace: Product, path: str) -> httpx.Response:
         f"{millrace.edge_url}/track",
         json={"site": SITE, "url": f"https://{SITE}{path}", "id": str(uuid4())},
         headers={"user-agent": BROWSER, "origin": f"https://{SITE}"},
-        timeout=20,
+        timeout=WITHIN_S,
     )
