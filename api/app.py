@@ -82,7 +82,7 @@ from api.endpoints.sites import (
 from api.endpoints.trace import trace_event
 from api.not_counted import NotCounted, NotCountedQuestion
 from api.owners import Checker
-from api.page import DIST, SecurityHeaders, page_routes
+from api.page import DIST, SecurityHeaders, not_found, page_routes
 from api.query.archive import Archive
 from api.query.wire import Answer, Batch, BatchAnswers, Question
 from api.refusals import HANDLERS
@@ -238,7 +238,7 @@ def make_app(settings: ApiSettings, clock: Clock = system_clock, dist: Path = DI
     app = Starlette(
         routes=[*(endpoint.route() for endpoint in ENDPOINTS), *page_routes(dist)],
         middleware=[Middleware(SecurityHeaders, settings.live_url)],
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, 404: not_found(dist)},
         lifespan=lifespan,
     )
     app.state.endpoints = ENDPOINTS

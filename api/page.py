@@ -3,6 +3,7 @@
 Assets carry their hash in their names, so that a browser need never ask for one again.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import origin_of
+from api.refusals import http_error
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
 PAGES = (
@@ -29,6 +31,8 @@ PAGES = (
 )
 
 _ASSETS = "assets"
+_PROGRAMS = ("/api/", "/v1/")
+"""Where programs ask, even when somebody looks there with a browser."""
 _FOREVER = "public, max-age=31536000, immutable"
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Millrace</title>
 <h1>The pages are not built</h1><p>In a checkout, <code>./run up</code> and <code>./run demo</code>
@@ -40,10 +44,7 @@ def page_routes(dist: Path = DIST) -> list[BaseRoute]:
     """The pages of the application, and its hashed assets."""
 
     async def page(_: Request) -> Response:
-        index = dist / "index.html"
-        if not index.is_file():
-            return HTMLResponse(_NOT_BUILT, 503, {"cache-control": "no-store"})
-        return FileResponse(index, headers={"cache-control": "no-cache"})
+        return _index(dist)
 
     async def file(request: Request) -> Response:
         return await top.get_response(request.path_params["name"], request.scope)
@@ -54,6 +55,30 @@ def page_routes(dist: Path = DIST) -> list[BaseRoute]:
         Mount(f"/{_ASSETS}", assets),
         Route("/{name}", file, methods=["GET"]),
     ]
+
+
+def not_found(dist: Path = DIST) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """What is told where nothing is: somebody with a browser meets the pages, which name a next
+    step; a program gets the one shape of error."""
+
+    async def tell(request: Request, error: Exception) -> Response:
+        if _is_read_by_somebody(request):
+            return _index(dist, 404)
+        return await http_error(request, error)
+
+    return tell
+
+
+def _is_read_by_somebody(request: Request) -> bool:
+    accepted = request.headers.get("accept", "")
+    return "text/html" in accepted and not request.url.path.startswith(_PROGRAMS)
+
+
+def _index(dist: Path, status: int = 200) -> Response:
+    index = dist / "index.html"
+    if not index.is_file():
+        return HTMLResponse(_NOT_BUILT, 503, {"cache-control": "no-store"})
+    return FileResponse(index, status, headers={"cache-control": "no-cache"})
 
 
 class _Assets(StaticFiles):

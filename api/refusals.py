@@ -27,7 +27,8 @@ async def _refused(_: Request, error: Exception) -> Response:
     return refusal_response(error)
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def http_error(_: Request, error: Exception) -> Response:
+    """What Starlette itself refuses."""
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, Code.BAD_VALUE)
     response = refusal_response(Refusal(code, error.detail))
@@ -64,7 +65,7 @@ def _is_out_of_reach(error: Exception) -> bool:
 HANDLERS: Mapping[Any, Any] = {
     ClientDisconnect: _gone,
     Refusal: _refused,
-    HTTPException: _http_error,
+    HTTPException: http_error,
     DBAPIError: _database_error,
     PoolTimeout: _database_error,
     psycopg.Error: _database_error,

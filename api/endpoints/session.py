@@ -66,11 +66,11 @@ async def answer_signed_in(call: Call, owner: Owner) -> Response:
 
 
 async def show_session(call: Call, _: None) -> SignedIn | Response:
-    """Who is signed in by cookie; where nobody is, whether anybody could be."""
+    """Who is signed in by cookie; where nobody is, whether anybody could be, and how."""
     if isinstance(call.caller, Owner):
         return SignedIn(call.caller.email)
     async with call.parts.pool.connect() as db:
-        more: dict[str, object] = {"has_owner": await has_owner(db)}
+        more: dict[str, object] = {"has_owner": await has_owner(db), "program": PROGRAM}
     if not more["has_owner"]:
         more["command"] = f"{PROGRAM} owner add you@example.com"
     return refusal_response(Refusal(Code.UNAUTHENTICATED, "nobody is signed in"), **more)

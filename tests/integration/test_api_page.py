@@ -61,6 +61,23 @@ async def test_what_is_not_there_is_not_found_in_the_one_shape(
 
 
 @pytest.mark.anyio
+async def test_somebody_with_a_browser_meets_the_page_where_nothing_is(
+    database: str, dist: Path
+) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with api_service(database, dist) as api:
+        for path in ("/nowhere", "/no/where", "/sites/a/b/c"):
+            answer = await api.client.get(path, headers=browser)
+            assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-cache")
+            assert "<title>page</title>" in answer.text
+        for path in ("/api/nowhere", "/v1/nowhere"):
+            answer = await api.client.get(path, headers=browser)
+            assert error(answer) == (404, "not_found", None)
+        answer = await api.client.get("/api/v2/query", headers=browser)
+        assert error(answer) == (405, "method_not_allowed", None)
+
+
+@pytest.mark.anyio
 async def test_a_wrong_method_is_said_with_those_there_are(database: str, dist: Path) -> None:
     async with api_service(database, dist) as api:
         answer = await api.client.put("/api/v2/query")

@@ -141,5 +141,5 @@ async def test_once_there_is_an_owner_strangers_learn_that_and_nothing_else(data
         await _link(api)
         answer = await api.client.get("/api/session")
         assert error(answer) == (401, "unauthenticated", None)
-        assert set(answer.json()) == {"error", "has_owner"}
+        assert set(answer.json()) == {"error", "has_owner", "program"}
         assert answer.json()["has_owner"] is True
