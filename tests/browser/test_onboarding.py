@@ -147,20 +147,37 @@ def test_a_link_signs_in_once_and_its_token_is_gone_from_the_address(
     link = make_link(watched)
     context = chromium.new_context()
     page = watched.open(context, link.removeprefix(watched.url))
-    expect(page.get_by_role("heading", name="Sites")).to_be_visible()
-    expect(page).to_have_url(f"{watched.url}/")
+    # Of one site there is nothing to choose.
+    expect(page.get_by_role("heading", name=SITE)).to_be_visible()
+    expect(page).to_have_url(f"{watched.url}/sites/{SITE}")
     page.go_back()
     assert "token" not in page.url
     stranger = watched.open(chromium.new_context(), link.removeprefix(watched.url))
     expect(stranger.get_by_role("alert")).to_contain_text("This link was used already")
+    expect(stranger.get_by_role("alert")).to_contain_text(f"{PROGRAM} owner link")
     expect(stranger).to_have_url(f"{watched.url}/login")
     keep_picture(stranger, "link-used")
     # Where the page is open already, only the part behind the # changes.
     fresh = make_link(watched)
+    watched.store.add_site("other.example")
     stranger.evaluate("address => { location.href = address }", fresh)
     expect(stranger.get_by_role("heading", name="Sites")).to_be_visible()
     stranger.context.close()
     context.close()
+
+
+def test_an_address_that_no_page_has_leads_on(
+    watched: WatchedSite, signed_in: BrowserContext
+) -> None:
+    for path in ("/nowhere", "/no/where", f"/sites/{SITE}/nothing"):
+        page = watched.open(signed_in, path)
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        expect(page.get_by_text(f"Nothing stands at {path}.")).to_be_visible()
+        page.get_by_role("link", name="All sites").click()
+        expect(page.get_by_role("heading", name="Sites")).to_be_visible()
+    # The browser's console tells of the answers 404 too.
+    assert all("status of 404" in line for line in watched.complaints)
+    watched.complaints.clear()
 
 
 def test_who_comes_by_another_address_is_told_the_right_one(
@@ -278,6 +295,8 @@ def test_settings_are_explained_kept_and_refused_at_their_field(
     page.get_by_label("Keep every property").uncheck()
     page.get_by_label("Properties that are kept").fill("plan")
     page.get_by_label("Keep events for so many days").fill("90")
+    page.get_by_label("Keep events in the database").fill("30")
+    page.get_by_label("Keep daily sums").fill("400")
     save.click()
     expect(said).to_have_text("Saved")
     # The zone holds from a later midnight; until then it is what it was.
@@ -290,6 +309,8 @@ def test_settings_are_explained_kept_and_refused_at_their_field(
     expect(page.get_by_label("Respect Do Not Track")).not_to_be_checked()
     expect(page.get_by_label("Properties that are kept")).to_have_value("plan")
     expect(page.get_by_label("Keep events for so many days")).to_have_value("90")
+    expect(page.get_by_label("Keep events in the database")).to_have_value("30")
+    expect(page.get_by_label("Keep daily sums")).to_have_value("400")
     keep_picture(page, "settings")
     excluded = page.get_by_label("Excluded addresses")
     excluded.fill("<b>not a network</b>")

@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_the_api_beside_those_of_the_period_before(
     points = before["metrics"][4] - now["metrics"][4]
     assert points > 1
     expect(figure(page, "bounce_rate")).to_contain_text(f"{points} points less, better")
-    expect(page.get_by_text("Compared with")).not_to_contain_text("same time")
+    expect(page.get_by_role("region", name="Figures")).not_to_contain_text("same time")
 
 
 def at(ago: int, hour: int = 9) -> datetime:
@@ -166,12 +166,14 @@ def test_the_address_holds_the_whole_view_over_a_reload_and_back_undoes_each_ste
     put_days(watched, 60)
     page = open_overview(watched, context)
     assert state(page) == {}
-    menu = page.get_by_role("button", name="Period")
+    menu = page.get_by_role("button", name="Period:")
     menu.click()
     page.get_by_role("button", name="Last 91 days").click()
     expect(menu).to_contain_text("Last 91 days")
     cut_by(page).select_option("week")
-    page.get_by_label("Compare with the period before").click()
+    comparison = page.get_by_role("button", name="Comparison:")
+    comparison.click()
+    page.get_by_role("button", name="nothing", exact=True).click()
     expect(page.get_by_text("before:")).to_have_count(0)
     chart = page.get_by_role("region", name="Visitors over time")
     expect(chart).to_contain_text("daily visitors, added up")
@@ -188,7 +190,7 @@ def test_the_address_holds_the_whole_view_over_a_reload_and_back_undoes_each_ste
     expect(page.get_by_role("heading", name="Pageviews over time")).to_be_visible()
     expect(menu).to_contain_text("Last 91 days")
     expect(cut_by(page)).to_have_value("week")
-    expect(page.get_by_label("Compare with the period before")).not_to_be_checked()
+    expect(comparison).to_contain_text("Compared with nothing")
     assert state(page) == held
     page.go_back()
     expect(page.get_by_role("heading", name="Visitors over time")).to_be_visible()
@@ -211,7 +213,7 @@ def test_days_are_chosen_in_a_calendar_or_written(
 ) -> None:
     put_days(watched, 40)
     page = open_overview(watched, context)
-    menu = page.get_by_role("button", name="Period")
+    menu = page.get_by_role("button", name="Period:")
     menu.click()
     page.get_by_role("button", name="Previous month").click()
     month = (today().replace(day=1) - timedelta(days=1)).date().replace(day=1)
@@ -330,7 +332,7 @@ def test_an_edge_that_was_written_off_is_named_below_the_days_it_may_lack_in(
 def test_keys_alone_reach_everything(watched: WatchedSite, context: BrowserContext) -> None:
     put_days(watched, 20)
     page = open_overview(watched, context, f"?from={day(9)}&to={day(1)}")
-    menu = page.get_by_role("button", name="Period")
+    menu = page.get_by_role("button", name="Period:")
     reach(page, menu)
     page.keyboard.press("Enter")
     expect(page.get_by_role("grid")).to_be_visible()
@@ -377,7 +379,7 @@ def test_an_address_that_means_nothing_does_no_harm_and_is_named(
     notice = page.get_by_role("status").filter(has_text="not understood")
     for part in ("metric=toString", "by=hour", "from=2026-02-30", "f=is,no,a"):
         expect(notice).to_contain_text(part)
-    expect(page.get_by_role("button", name="Period")).to_contain_text("Last 30 days")
+    expect(page.get_by_role("button", name="Period:")).to_contain_text("Last 30 days")
     page.goto(f"{watched.url}/sites/{SITE}?period={quote(hostile)}")
     expect(notice).to_contain_text(hostile)
     # What is chosen next leaves a clean address.
@@ -451,7 +453,7 @@ def test_it_fits_a_phone_in_the_dark(watched: WatchedSite, chromium: Browser) ->
         chromium, viewport={"width": 360, "height": 740}, color_scheme="dark", locale="de-DE"
     )
     page = open_overview(watched, phone)
-    page.get_by_role("button", name="Period").click()
+    page.get_by_role("button", name="Period:").click()
     expect(page.get_by_role("grid")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     keep_picture(page, "overview-phone")

@@ -249,7 +249,7 @@ def test_a_csv_holds_every_row_and_no_formula(watched: WatchedSite, page: Page) 
     formulas = ["=1+1", "+cmd", "-2", "@SUM(A1)", "\tindent", "\rreturn", 'a,"b"\nc']
     put(watched.store, *[view(50 + n, source=text) for n, text in enumerate(formulas)])
     page.reload()
-    panel(page, "Sources").get_by_role("button", name="More of Sources, Sources").click()
+    panel(page, "Sources").get_by_role("button", name="Details of Sources, Sources").click()
     dialog = page.get_by_role("dialog")
     with page.expect_download() as downloading:
         dialog.get_by_role("button", name="Export CSV").click()
@@ -405,7 +405,7 @@ def test_everything_is_done_by_keyboard_alone(watched: WatchedSite, page: Page) 
 
 
 @pytest.mark.parametrize(
-    ("opener", "title"), [("Add filter", "Add a filter"), ("More of Pages, All", "Pages: Page")]
+    ("opener", "title"), [("Add filter", "Add a filter"), ("Details of Pages, All", "Pages: Page")]
 )
 def test_a_dialog_keeps_the_focus_and_gives_it_back(page: Page, opener: str, title: str) -> None:
     button = page.get_by_role("button", name=opener)

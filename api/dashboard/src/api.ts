@@ -40,6 +40,7 @@ export interface SignedIn {
 /** Nobody is signed in; `command` adds the first owner, where there is none. */
 export interface SignedOut {
   command: string | null;
+  program: string;
 }
 
 export async function readSession(): Promise<SignedIn | SignedOut> {
@@ -47,7 +48,8 @@ export async function readSession(): Promise<SignedIn | SignedOut> {
     return await call<SignedIn>("GET", "/api/session");
   } catch (fault) {
     if (!(fault instanceof ApiFault) || fault.code !== "unauthenticated") throw fault;
-    return { command: fault.more["has_owner"] === false ? String(fault.more["command"]) : null };
+    const { has_owner: hasOwner, command, program } = fault.more;
+    return { command: hasOwner === false ? String(command) : null, program: String(program) };
   }
 }
 

@@ -1,7 +1,8 @@
 import { ApiFault } from "./api";
+import { session } from "./session.svelte";
 import { texts } from "./texts";
 
-const byCode: Record<string, string> = {
+const byCode: Record<string, string | ((program: string) => string)> = {
   network: texts.faults.network,
   unavailable: texts.faults.network,
   unauthenticated: texts.faults.unauthenticated,
@@ -13,8 +14,11 @@ const byCode: Record<string, string> = {
 
 /** What to tell the reader. */
 export function describeFault(fault: unknown): string {
-  if (!(fault instanceof ApiFault)) return texts.faults.unexpected;
+  if (!(fault instanceof ApiFault)) return say(texts.faults.unexpected);
   // Only the API knows at which address it is to be opened.
   if (fault.code === "forbidden_origin") return texts.onboarding.signIn.wrongAddress(fault.message);
-  return byCode[fault.code] ?? texts.faults.unexpected;
+  return say(byCode[fault.code] ?? texts.faults.unexpected);
 }
+
+const say = (text: string | ((program: string) => string)): string =>
+  typeof text === "string" ? text : text(session.program);

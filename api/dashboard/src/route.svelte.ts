@@ -2,7 +2,7 @@
 
 export type Place =
   | { page: "sites" | "add-site" | "keys" | "edges" | "owners" }
-  | { page: "login" }
+  | { page: "login" | "nowhere" }
   | { page: "setup" | "settings"; site: string }
   | { page: "live"; site: string }
   | { page: "overview"; site: string; search: string };
@@ -21,7 +21,8 @@ class Route {
 
   /** Go to another view of the same page, and stay where one has scrolled to. */
   change(path: string): void {
-    if (path !== location.pathname + location.search) history.pushState(null, "", path);
+    const here = location.pathname + location.search + location.hash;
+    if (path !== here) history.pushState(null, "", path);
     this.place = read(location);
   }
 
@@ -36,11 +37,12 @@ class Route {
     const link = event.currentTarget as HTMLAnchorElement;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    this.go(link.pathname + link.search);
+    this.go(link.pathname + link.search + link.hash);
   };
 }
 
 function read({ pathname, search }: Location): Place {
+  if (pathname === "/") return { page: "sites" };
   if (pathname === "/login") return { page: "login" };
   if (pathname === "/add-site") return { page: "add-site" };
   if (pathname === "/keys") return { page: "keys" };
@@ -50,7 +52,7 @@ function read({ pathname, search }: Location): Place {
   if (pathname === "/live" && live) return { page: "live", site: live };
   const [, name = "", page] = /^\/sites\/([^/]+)(?:\/(setup|settings))?$/.exec(pathname) ?? [];
   const site = decode(name);
-  if (!site) return { page: "sites" };
+  if (!site) return { page: pathname === "/live" ? "sites" : "nowhere" };
   return page ? { page: page as "setup" | "settings", site } : { page: "overview", site, search };
 }
 

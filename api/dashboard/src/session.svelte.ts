@@ -16,6 +16,7 @@ class Session {
     const found = await readSession();
     if ("email" in found) return this.begin(found);
     this.ownerCommand = found.command;
+    this.program = found.program;
     this.end();
   }
 

@@ -1,4 +1,6 @@
 import { onboarding } from "./onboarding/texts";
+import { robots } from "./robots/texts";
+import { saved } from "./saved/texts";
 
 /** Every text of the pages, in one place. */
 export const texts = {
@@ -55,7 +57,17 @@ export const texts = {
     pickLast: "Now choose the last day.",
     interval: "By",
     intervals: { hour: "Hour", day: "Day", week: "Week", month: "Month" },
-    compare: "Compare with the period before",
+    comparisons: {
+      name: "Comparison",
+      with: "Compared with",
+      previous: "the period before",
+      year: "the year before",
+      custom: "days of your own",
+      none: "nothing",
+      sameWeekdays: "Same days of the week",
+      sameWeekdaysHelp: "Moved so that both begin on the same day of the week.",
+      apply: "Compare with these days",
+    },
     compared: (days: string) => `Compared with ${days}`,
     comparedSoFar: (days: string) => `Compared with ${days}, up to the same time`,
     figures: {
@@ -94,7 +106,6 @@ export const texts = {
     chart: {
       title: (name: string) => `${name} over time`,
       now: "this period",
-      before: "the period before",
       table: "As a table",
       none: "Nothing was counted in this period.",
       noneFiltered: "Nothing was counted that these filters let through.",
@@ -221,6 +232,8 @@ export const texts = {
     openPage: (page: string) => `Open ${page} in a new tab`,
     more: "More",
     moreOf: (panel: string) => `More of ${panel}`,
+    details: "Details",
+    detailsOf: (panel: string) => `Details of ${panel}`,
     close: "Close",
     search: "Search",
     searchOf: (dimension: string) => `Search ${dimension}`,
@@ -359,17 +372,26 @@ export const texts = {
     setup: "Snippet, and what is refused",
   },
 
+  nowhere: {
+    title: "There is no such page",
+    lead: (path: string) => `Nothing stands at ${path}. The address may be mistyped, or be of an earlier version.`,
+    sites: "All sites",
+  },
+
   onboarding,
+  robots,
+  saved,
 
   again: "Try again",
   chooseAnother: "Choose another",
 
   faults: {
     network: "The server does not answer. Check your connection, then try again.",
-    unauthenticated:
-      "E-mail or password is not right. If it is forgotten, millrace owner reset on the server sets a new one.",
+    unauthenticated: (program: string) =>
+      `E-mail or password is not right. If it is forgotten, ${program} owner reset on the server sets a new one.`,
     rateLimited: "Too many attempts. Please wait a minute.",
     unknownSite: "This site does not exist, or you may not see it.",
-    unexpected: "That did not work. Try again; if it stays so, millrace logs api says why.",
+    unexpected: (program: string) =>
+      `That did not work. Try again; if it stays so, ${program} logs api says why.`,
   },
 } as const;

@@ -14,6 +14,10 @@ export interface Settings {
   query_params: string[];
   /** Null: as long as the installation says. */
   keep_days: number | null;
+  /** Null: as long as they are kept. */
+  rows_in_database_days: number | null;
+  /** Null: for good. */
+  keep_rollups_days: number | null;
   events_per_s: number;
 }
 

@@ -12,6 +12,8 @@ export interface Draft {
   props: string;
   allow_user_id: boolean;
   keep_days: number | null;
+  rows_in_database_days: number | null;
+  keep_rollups_days: number | null;
   events_per_s: number | null;
 }
 

@@ -167,6 +167,12 @@ export const onboarding = {
       "They make visitors recognisable over days: your privacy policy should say so. Taken back, it holds at once.",
     keep_days: "Keep events for so many days",
     keep_daysHelp: "Empty: for as long as the installation is set to.",
+    rows_in_database_days: "Keep events in the database for so many days",
+    rows_in_database_daysHelp:
+      "Older days then stand in the archive’s files alone, and are answered from those. 8 or more; empty: as long as events are kept.",
+    keep_rollups_days: "Keep daily sums for so many days",
+    keep_rollups_daysHelp:
+      "They answer what is not filtered, also of days whose events are gone. Empty: for good.",
     events_per_s: "Events per second at each edge",
     events_per_sHelp: "What comes faster is refused and tried again later, so that one site cannot crowd out others.",
     noChange: "Nothing has changed.",

@@ -4,6 +4,7 @@
 import { parseDate } from "@internationalized/date";
 
 import {
+  type Comparison,
   COMPARISONS,
   DEFAULT_VIEW,
   DIMENSIONS,
@@ -55,12 +56,23 @@ export function readView(search: string): Understood {
     return null;
   }
 
+  function comparison(): Comparison | null {
+    const [from = null, to = null, ...more] = given.get("compare")?.split(",") ?? [];
+    const areDays = isDay(from) && isDay(to) && from <= to && more.length === 0;
+    return areDays ? { from, to } : one("compare", COMPARISONS);
+  }
+
   const filters: Filter[] = [];
   for (const text of given.getAll("f")) {
     const filter = readFilter(text);
     if (filter && filters.length < MAX_FILTERS) filters.push(filter);
     else ignore("f", text);
   }
+  const segments = given.getAll("segment").flatMap((text) => {
+    const sound = /^[1-9]\d{0,8}$/.test(text);
+    if (!sound) ignore("segment", text);
+    return sound ? [Number(text)] : [];
+  });
   const tabs = given.getAll("tab").flatMap((text) => {
     const tab = DIMENSIONS.find((word) => word === text);
     if (!tab) ignore("tab", text);
@@ -69,9 +81,11 @@ export function readView(search: string): Understood {
   const view: View = {
     period: period() ?? DEFAULT_VIEW.period,
     interval: one("by", INTERVALS),
-    comparison: one("compare", COMPARISONS) ?? DEFAULT_VIEW.comparison,
+    comparison: comparison() ?? DEFAULT_VIEW.comparison,
+    sameWeekdays: one("weekdays", ["same"]) !== null,
     metric: one("metric", METRICS) ?? DEFAULT_VIEW.metric,
     filters,
+    segments: [...new Set(segments)].slice(0, MAX_FILTERS),
     tabs: [...new Set(tabs)],
   };
   return { view, ignored };
@@ -79,14 +93,17 @@ export function readView(search: string): Understood {
 
 /** Empty for the view that one sees first; else from the question mark on. */
 export function writeView(view: View): string {
-  const { period } = view;
+  const { period, comparison } = view;
   const parts: [string, string][] = [];
   if (typeof period !== "string") parts.push(["from", period.from], ["to", period.to]);
   else if (period !== DEFAULT_VIEW.period) parts.push(["period", period]);
   if (view.interval) parts.push(["by", view.interval]);
-  if (view.comparison !== DEFAULT_VIEW.comparison) parts.push(["compare", view.comparison]);
+  if (typeof comparison !== "string") parts.push(["compare", `${comparison.from},${comparison.to}`]);
+  else if (comparison !== DEFAULT_VIEW.comparison) parts.push(["compare", comparison]);
+  if (view.sameWeekdays) parts.push(["weekdays", "same"]);
   if (view.metric !== DEFAULT_VIEW.metric) parts.push(["metric", view.metric]);
   for (const filter of view.filters) parts.push(["f", writeFilter(filter)]);
+  for (const segment of view.segments) parts.push(["segment", String(segment)]);
   for (const tab of view.tabs) parts.push(["tab", tab]);
   return parts.length ? `?${parts.map(([name, value]) => `${name}=${encode(value)}`).join("&")}` : "";
 }

@@ -62,12 +62,6 @@ const NAMED: Record<Exclude<PeriodName, "all">, (today: CalendarDate) => Ends> =
   "last-12-months": (today) => [startOfMonth(today).subtract({ months: 11 }), today],
 };
 
-/** As many days as the span has, right before it. */
-export function spanBefore({ first, last }: Span): Span {
-  const days = daysIn({ first, last });
-  return { first: first.subtract({ days }), last: first.subtract({ days: 1 }), running: false };
-}
-
 /** Drawn apart, more are no picture. */
 const MOST_DAYS = 1_830;
 

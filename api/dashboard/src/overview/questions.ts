@@ -1,11 +1,14 @@
 /** What a view asks: bodies of POST /api/v2/query. */
 
+import { sameTime } from "./comparison";
 import { type Span, startOfDay } from "./period";
 import type { OverviewState } from "./state.svelte";
 import { type Dimension, type Filter, METRICS, type Metric } from "./view";
 
 type Range = string | [string, string];
-type ApiFilter = [string, string, string[], { case_sensitive: boolean }?];
+type ApiFilter =
+  | [string, string, string[], { case_sensitive: boolean }?]
+  | ["is", "segment", number[]];
 
 export interface Question {
   site_id: string;
@@ -59,7 +62,7 @@ export function panelQuestion(
     ...base(overview),
     metrics,
     dimensions: [dimension],
-    filters: [...overview.view.filters.map(written), ...filters.map(written), ...searched],
+    filters: [...narrowing(overview), ...filters.map(written), ...searched],
     include: { total_rows: true },
     pagination: { limit, offset },
   };
@@ -102,8 +105,20 @@ const rangeOf = ({ span }: OverviewState): Range => (span ? days(span) : "all");
 const base = (overview: OverviewState): Omit<Question, "metrics"> => ({
   site_id: overview.site,
   date_range: rangeOf(overview),
-  filters: overview.view.filters.map(written),
+  filters: narrowing(overview),
 });
+
+/** Its filters first. */
+const narrowing = ({ view, chosen }: OverviewState): ApiFilter[] => [
+  ...view.filters.map(written),
+  ...chosen.map(({ id }): ApiFilter => ["is", "segment", [id]]),
+];
+
+/** What the view is narrowed down to, without naming what is saved. */
+export const whatIsShown = ({ view, chosen }: OverviewState): unknown[] => [
+  ...view.filters.map(written),
+  ...chosen.flatMap(({ filters }) => filters),
+];
 
 /** What contains a text does so whatever its case. */
 const written = ({ operator, dimension, values }: Filter): ApiFilter =>
@@ -113,11 +128,10 @@ const written = ({ operator, dimension, values }: Filter): ApiFilter =>
 
 const days = ({ first, last }: Span): [string, string] => [first.toString(), last.toString()];
 
-function rangeBefore({ span, zone, now }: OverviewState, before: Span): Range {
-  if (!span?.running) return days(before);
-  const passed = now - startOfDay(span.first, zone);
-  const since = startOfDay(before.first, zone);
-  return [instant(since), instant(since + passed - 1_000)];
+function rangeBefore({ comparesSoFar, zone, now }: OverviewState, before: Span): Range {
+  if (!comparesSoFar) return days(before);
+  const [since, until] = [startOfDay(before.first, zone), sameTime(before, now, zone)];
+  return [instant(since), instant(until - 1_000)];
 }
 
 const instant = (moment: number): string => new Date(moment).toISOString();

@@ -2,8 +2,10 @@
     that Back undoes and a reload keeps. */
 
 import { overviewPath, route } from "../route.svelte";
+import type { Saved } from "../saved/api";
 import { readView, type Understood, writeView } from "./address";
-import { dayAt, daysIn, intervalsOf, type Span, spanBefore, spanOf, usualInterval } from "./period";
+import { spanBefore } from "./comparison";
+import { dayAt, daysIn, intervalsOf, type Span, spanOf, usualInterval } from "./period";
 import { DEFAULT_VIEW, type Filter, type Interval, type Operator, type View } from "./view";
 
 const OPPOSITE: Record<Operator, Operator> = {
@@ -19,6 +21,8 @@ export class OverviewState {
   readonly zone: string;
   /** Epoch ms: when the view was last chosen. */
   now = $state(Date.now());
+  /** All that are saved. */
+  segments: Saved[] = $state.raw([]);
 
   readonly #understood: Understood = $derived(readView(this.#search()));
   readonly view: View = $derived(this.#understood.view);
@@ -31,7 +35,12 @@ export class OverviewState {
   readonly span: Span | null = $derived(spanOf(this.view.period, this.#today));
   /** What it is compared with; null where there is none, or it is not wanted. */
   readonly before: Span | null = $derived(
-    this.span && this.view.comparison === "previous" ? spanBefore(this.span) : null,
+    this.span && spanBefore(this.span, this.view.comparison, this.view.sameWeekdays),
+  );
+  /** Whether the figures are compared up to the same time: days that the reader names are compared
+      as they are. */
+  readonly comparesSoFar: boolean = $derived(
+    this.span?.running === true && typeof this.view.comparison === "string",
   );
   /** Of all there is, as many as there are since the site's first event. */
   readonly days: number = $derived.by(() => daysIn(this.span ?? this.#everything));
@@ -40,20 +49,30 @@ export class OverviewState {
   readonly interval: Interval = $derived(
     this.intervals.find((one) => one === this.view.interval) ?? usualInterval(this.days),
   );
-  /** Parts of the address that were not understood, and so are left out. */
-  readonly ignored: string[] = $derived(
-    this.view.interval && this.view.interval !== this.interval
-      ? [...this.#understood.ignored, `by=${this.view.interval}`]
-      : this.#understood.ignored,
+  /** The segments of the view, as far as they are still saved. */
+  readonly chosen: Saved[] = $derived(
+    this.view.segments.flatMap((id) => this.segments.find((one) => one.id === id) ?? []),
   );
+  readonly isFiltered: boolean = $derived(this.view.filters.length + this.chosen.length > 0);
+  /** Parts of the address that were not understood, and so are left out. */
+  readonly ignored: string[] = $derived.by(() => {
+    const { interval, segments } = this.view;
+    const gone = segments.filter((id) => !this.chosen.some((one) => one.id === id));
+    return [
+      ...this.#understood.ignored,
+      ...(interval && interval !== this.interval ? [`by=${interval}`] : []),
+      ...gone.map((id) => `segment=${id}`),
+    ];
+  });
 
   readonly #since: number;
 
   /** `since`: epoch ms of the site's first event. */
-  constructor(site: string, zone: string, since: number) {
+  constructor(site: string, zone: string, since: number, segments: Saved[]) {
     this.site = site;
     this.zone = zone;
     this.#since = since;
+    this.segments = segments;
   }
 
   change(part: Partial<View>): void {
@@ -81,7 +100,21 @@ export class OverviewState {
   }
 
   clearFilters(): void {
-    this.change({ filters: DEFAULT_VIEW.filters });
+    this.change({ filters: DEFAULT_VIEW.filters, segments: DEFAULT_VIEW.segments });
+  }
+
+  addSegment(id: number): void {
+    this.change({ segments: [...this.view.segments, id] });
+  }
+
+  removeSegment(id: number): void {
+    this.change({ segments: this.view.segments.filter((one) => one !== id) });
+  }
+
+  /** One that was just saved, in place of what it was saved from. */
+  showSegment(saved: Saved): void {
+    this.segments = [...this.segments, saved];
+    this.change({ filters: DEFAULT_VIEW.filters, segments: [saved.id] });
   }
 
   /** Without an interval that its period does not have. */

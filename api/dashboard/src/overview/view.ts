@@ -34,8 +34,9 @@ export const METRICS = [
 ] as const;
 export type Metric = (typeof METRICS)[number];
 
-export const COMPARISONS = ["previous", "none"] as const;
-export type Comparison = (typeof COMPARISONS)[number];
+/** `previous`: as many days, right before; `year`: the same dates a year before. */
+export const COMPARISONS = ["previous", "year", "none"] as const;
+export type Comparison = (typeof COMPARISONS)[number] | Dates;
 
 export const OPERATORS = ["is", "is_not", "contains", "contains_not"] as const;
 export type Operator = (typeof OPERATORS)[number];
@@ -78,8 +79,12 @@ export interface View {
   period: Period;
   interval: Interval | null;
   comparison: Comparison;
+  /** The days compared with begin on the same day of the week. */
+  sameWeekdays: boolean;
   metric: Metric;
   filters: Filter[];
+  /** Their ids. */
+  segments: number[];
   tabs: Dimension[];
 }
 
@@ -87,7 +92,9 @@ export const DEFAULT_VIEW: View = {
   period: "last-30-days",
   interval: null,
   comparison: "previous",
+  sameWeekdays: false,
   metric: "visitors",
   filters: [],
+  segments: [],
   tabs: [],
 };
