@@ -115,7 +115,6 @@ export const texts = {
         `On ${days} a part came when nothing was left to tell visitors by: some of them count once more.`,
     },
     open: {
-      key: "can still change",
       lost: (edge: string, events: string, days: string) =>
         `Edge ${edge} had acknowledged ${events} events that are lost for ever: ${days} may lack some of them.`,
       unknown: "Which part can still change is not known at the moment.",
