@@ -108,7 +108,7 @@ def test_after_a_failure_a_step_may_be_very_small_and_grows_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind_s", "step_s", "rest"), [(0, 0.1, 0.5), (0.1, 0.3, 0.9), (1, 0.7, 0.3), (2, 1, 0)]
+    ("behind_s", "step_s", "rest"), [(0, 0.1, 0.5), (0.1, 0.3, 0.9), (1, 0.7, 0.8), (2, 1, 0)]
 )
 def test_the_stage_rests_after_a_step_only_while_there_is_time_for_it(
     behind_s: float, step_s: float, rest: float
@@ -117,7 +117,7 @@ def test_the_stage_rests_after_a_step_only_while_there_is_time_for_it(
 
 
 @pytest.mark.parametrize(
-    ("behind_s", "rest"), [(0, 0), (1.5, 0), (2, 0.1), (3, 0.9), (9, 2), (31, 0)]
+    ("behind_s", "rest"), [(0, 0), (2.5, 0), (3, 0.2), (3.5, 0.8), (9, 2), (31, 0)]
 )
 def test_a_writer_gives_way_the_more_the_further_the_rollups_are_behind_unless_they_stand(
     behind_s: float, rest: float

@@ -12,12 +12,12 @@ _LONG_S, _SHORT_S = 1.5, 0.75
 _REST = 3
 """While it keeps up, it rests so many times as long as it worked."""
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.5, 2.0
-_REST_WITHIN_S = 2.0
+_REST_WITHIN_S = 2.5
 """It does not rest beyond being so far behind, the next step included."""
-_GIVE_WAY_S = 1.5
+_GIVE_WAY_S = 2.5
 """Where the rollups are further behind, the writer rests after each read, and the longer the
-further: as long as the read took at two seconds, nine times as long at three."""
-_FIRMNESS, _MOST_REST = 4, 20
+further: twice as long as the read took at three seconds, eight times at three and a half."""
+_FIRMNESS, _MOST_REST = 8, 20
 _LONGEST_GIVE_WAY_S = 2.0
 _HOPELESS_S = 30.0
 """A stage that is so far behind stands: the writer goes on without it."""
