@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 from sqlalchemy import select
 
@@ -92,10 +93,18 @@ async def _put_site(product: Product) -> None:
         await put_site(db, SITE, {"events_per_s": 50_000}, datetime.now(UTC))
         version = int(await db.scalar(select(snapshot_version.c.version)) or 0)
     deadline = time.monotonic() + _ARRIVES_WITHIN_S
-    while _metric(product, "edge", "millrace_edge_snapshot_version") < version:
+    while not _is_known(product, version):
         if time.monotonic() > deadline:
             raise RuntimeError("the edge has not heard of its site")
         await asyncio.sleep(0.1)
+
+
+def _is_known(product: Product, version: int) -> bool:
+    """A worker that has only begun to start is in no metric yet."""
+    url = f"{product.services['edge'].ops_url}/readyz"
+    workers = httpx.get(url, trust_env=False, timeout=60).json()["workers"]
+    known = _metric(product, "edge", "millrace_edge_snapshot_version")
+    return bool(workers == WORKERS and known >= version)
 
 
 def _load(
