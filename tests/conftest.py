@@ -134,6 +134,8 @@ def millrace(
     installation = new_installation(chosen_ports(read_manifest()))
     # The edge believes X-Forwarded-For here, so that a test can be many visitors.
     changes = {"MILLRACE_GEO_REFRESH": "false", "MILLRACE_EDGE_TRUSTED_PROXIES": "127.0.0.1/32"}
+    # A disk that stalls for a moment is no spool that hangs, and takes no acknowledgement away.
+    changes["MILLRACE_SPOOL_TIMEOUT_S"] = "20"
     with make_product(folder, installation, stack, changes=changes) as started:
         yield started
 

@@ -229,7 +229,7 @@ def _send(client: httpx.Client, stand: Stand, key: str, events: list[Event]) -> 
         answer = client.post(f"{stand.product.edge_url}/track", json=events, headers=headers)
         if answer.status_code == 202:
             return
-        assert answer.status_code == 429, answer.text
+        assert answer.status_code in (429, 503), answer.text
         time.sleep(float(answer.headers["retry-after"]))
 
 
