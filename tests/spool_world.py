@@ -14,7 +14,8 @@ from tests.edge_under_test import signed, snapshot, stored_batches
 
 Start = Callable[..., RedisServer]
 NOISY, QUIET = "noisy.example", "quiet.example"
-RECOVERS_WITHIN_S = 5.0
+RECOVERS_WITHIN_S = 15.0
+"""Two or three on a quiet machine."""
 _ANY = 1_000_000
 _AT_ONCE = {"MILLRACE_DRAIN_BYTES_PER_S": "100000000"}
 

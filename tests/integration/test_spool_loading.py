@@ -21,7 +21,7 @@ SITE = "shop.example"
 
 
 class LoadingRedis(RedisServer):
-    """Once ``dawdles`` is set it loads its file for half a minute, or until told otherwise, and
+    """Once ``dawdles`` is set it loads its file for a minute, or until told otherwise, and
     answers meanwhile as one with a large file does."""
 
     dawdles = False
@@ -44,7 +44,7 @@ class LoadingRedis(RedisServer):
         path = super()._write_config()
         if self.dawdles:
             with path.open("a") as file:
-                file.write("key-load-delay 7500\nloading-process-events-interval-bytes 1024\n")
+                file.write("key-load-delay 15000\nloading-process-events-interval-bytes 1024\n")
         return path
 
     def _wait_until_ready(self) -> None:
