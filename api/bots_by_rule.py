@@ -24,8 +24,8 @@ class Robots(msgspec.Struct, frozen=True):
 
 async def read_robots(reading: Reading, days: Days) -> Robots:
     """As of the snapshot's commit. Raises TookTooLong."""
-    counts = await _in_rows(reading, days)
     found = await read_site_days(reading.snapshot.db, reading.site_id, days)
+    counts = await _in_rows(reading, days, found.without_rows | found.forgotten)
     if not found.without_rows:
         return Robots(counts, found.forgotten)
     filed = await _in_files(reading, days, found.without_rows)
@@ -33,7 +33,10 @@ async def read_robots(reading: Reading, days: Days) -> Robots:
     return Robots(counts + sum(filed.values(), Counter()), missing)
 
 
-async def _in_rows(reading: Reading, days: Days) -> Counter[tuple[str, date]]:
+async def _in_rows(
+    reading: Reading, days: Days, away: frozenset[date]
+) -> Counter[tuple[str, date]]:
+    """Of days whose rows are not on their way."""
     column = events.c
     statement = (
         select(column.bot, column.day, func.count())
@@ -49,7 +52,7 @@ async def _in_rows(reading: Reading, days: Days) -> Counter[tuple[str, date]]:
         .group_by(column.bot, column.day)
     )
     rows = await reading.snapshot.db.execute(statement)
-    return Counter({(rule, day): many for rule, day, many in rows})
+    return Counter({(rule, day): many for rule, day, many in rows if day not in away})
 
 
 async def _in_files(

@@ -117,12 +117,10 @@ class Reading:
             [counted] = await _count_part(plans, self.site_id, wanted, part, [each])
             yield counted
 
-    def note(self, parts: Sequence[Part], days: SiteDays) -> None:
+    def note(self, plan: "Planned") -> None:
         """These have counted."""
-        self._sources |= {part.source for part in parts}
-        counted = [span for part in parts if part.source is Source.ROWS for span in part.spans]
-        self._missing |= days.forgotten
-        self._missing |= {day for day in days.without_rows if common([Days(day, day)], counted)}
+        self._sources |= {part.source for part in plan.parts}
+        self._missing |= plan.missing
 
 
 class Ask(NamedTuple):
@@ -134,10 +132,10 @@ class Ask(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """Who counts which days of it."""
+    """Who counts which days of it. ``missing``: those of which nobody can."""
 
     parts: Sequence[Part]
-    days: SiteDays
+    missing: frozenset[date]
 
 
 async def count_asks(snapshot: Snapshot, asks: Sequence[Ask]) -> list[Counted]:
@@ -158,7 +156,7 @@ async def _count_asks(plans: "Plans", asks: Sequence[Ask]) -> list[Counted]:
         for number, each in zip(numbers, counted, strict=True):
             found[number].append(each)
     for ask, plan in zip(asks, planned, strict=True):
-        ask.reading.note(plan.parts, plan.days)
+        ask.reading.note(plan)
     return [await _merged(each) for each in found]
 
 
@@ -210,6 +208,19 @@ async def _count_rolled(plans: "Plans", site_id: int, part: Part, wanted: Wanted
     return await count_rollups(plans.snapshot.db, site_id, part.spans, rolled, wanted)
 
 
+def _only_with_rows(parts: Sequence[Part], days: SiteDays) -> Planned:
+    """Rows count no day whose rows have left: while a job takes them away or brings them back,
+    some of them are there."""
+    away = spans_of(days.without_rows | days.forgotten)
+    kept = [
+        Part(Source.ROWS, without(part.spans, away)) if part.source is Source.ROWS else part
+        for part in parts
+    ]
+    lost = [span for part in parts if part.source is Source.ROWS for span in part.spans]
+    missing = {day for day in days.without_rows if common([Days(day, day)], lost)}
+    return Planned([part for part in kept if part.spans] or kept, days.forgotten | missing)
+
+
 class Plans:
     """Which source counts which days; what that takes is read once."""
 
@@ -230,7 +241,7 @@ class Plans:
             served.append((Source.ROLLUPS, await self._rolled(site_id, rolled, days)))
         if self._may(Source.ARCHIVE) and self.snapshot.archive is not None:
             served.append((Source.ARCHIVE, await self._archived(site_id, span(ask.range))))
-        return Planned(split(span(ask.range), served, self.snapshot.allowed), days)
+        return _only_with_rows(split(span(ask.range), served, self.snapshot.allowed), days)
 
     async def files(self, site_id: int, spans: Sequence[Days]) -> list[File]:
         """Of an archive's part; read when it was planned."""

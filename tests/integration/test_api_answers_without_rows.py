@@ -109,6 +109,23 @@ async def test_an_answer_is_the_same_when_one_day_is_back_for_a_late_event(world
     assert results(before) == results(waiting) == results(back) == results(stored)
 
 
+async def test_rows_on_their_way_are_not_counted_beside_their_file(world: World) -> None:
+    world.put()
+    world.days.db.execute("create table kept as select * from events")
+    world.days.leave()
+    before = await world.ask_all()
+    some = "select * from kept where ('x' || md5(event_id::text))::bit(4)::int % 2 = 0"
+    world.days.db.execute(f"insert into events {some}".encode())
+    assert results(await world.ask_all()) == results(before)
+    [file] = world.days.folder.glob("site=*/day=2026-06-11/*.parquet")
+    file.unlink()
+    world.days.db.execute("delete from events")
+    lacking = await world.ask_all()
+    world.days.db.execute(f"insert into events {some}".encode())
+    assert await world.ask_all() == lacking
+    assert lacking["by two"]["meta"]["missing_days"] == ["2026-06-11"]
+
+
 async def test_of_days_that_are_gone_rollups_answer_and_the_rest_is_named(world: World) -> None:
     world.put()
     world.days.leave()
