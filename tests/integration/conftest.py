@@ -20,7 +20,7 @@ Verb = Callable[..., Result]
 @pytest.fixture
 async def redis(primary: str) -> AsyncIterator[Redis]:
     """A client of the emptied primary."""
-    client = connect(primary, 60)
+    client = connect(primary, 60, connect_timeout_s=60)
     yield client
     await client.aclose()
 

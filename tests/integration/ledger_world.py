@@ -65,7 +65,7 @@ class World:
 
 @asynccontextmanager
 async def made_world(database: str, primary: str) -> AsyncIterator[World]:
-    session, beats = Session(database, "test"), connect(primary, 60)
+    session, beats = Session(database, "test"), connect(primary, 60, connect_timeout_s=60)
     with (
         Redis.from_url(primary) as redis,
         psycopg.connect(database, autocommit=True) as db,

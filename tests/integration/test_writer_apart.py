@@ -78,7 +78,7 @@ def test_a_database_that_is_away_is_no_entrys_fault(pipe: Pipe) -> None:
 
 
 async def test_entries_know_how_often_they_were_handed_out(primary: str) -> None:
-    redis: Redis = connect(primary, 60)
+    redis: Redis = connect(primary, 60, connect_timeout_s=60)
     await send(redis, FakeEdge().entry([envelope()]))
     times = []
     for _ in range(4):
@@ -99,7 +99,7 @@ async def test_a_writer_that_dies_of_an_event_gets_past_it_and_stores_the_rest(
 ) -> None:
     put_site(database)
     put_edge(database)
-    redis: Redis = connect(primary, 60)
+    redis: Redis = connect(primary, 60, connect_timeout_s=60)
     edge = FakeEdge()
     # Small reads, so that what is poisoned takes few neighbours along each time.
     entries = [

@@ -225,13 +225,13 @@ async def test_the_primary_may_be_away_for_a_while(
     server = redis_server()
     edge = FakeEdge()
     async with running_writer(writer_settings(world, server.url)) as writer:
-        async with connect(server.url, LOADED_S) as redis:
+        async with connect(server.url, LOADED_S, connect_timeout_s=LOADED_S) as redis:
             await send(redis, edge.entry([envelope()]))
             await until_emptied(redis)
         await anyio.to_thread.run_sync(server.kill)
         await until(lambda: not writer.readiness()["primary"], "it says so")
         await anyio.to_thread.run_sync(server.start)
-        async with connect(server.url, LOADED_S) as redis:
+        async with connect(server.url, LOADED_S, connect_timeout_s=LOADED_S) as redis:
             await send(redis, edge.entry([envelope()]))
             await until_emptied(redis)
     assert len(standing(world)) == 2

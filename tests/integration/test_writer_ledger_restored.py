@@ -22,7 +22,7 @@ async def test_counts_that_a_restored_database_lacks_are_told_again(
     database: str, primary: str
 ) -> None:
     put_edge(database)
-    redis, session = connect(primary, 60.0), Session(database, "restored")
+    redis, session = connect(primary, 60.0, connect_timeout_s=60.0), Session(database, "restored")
     ledger = Ledger(session, redis)
     beat = BootBeat(1, 0, 1, 0, counts={SITE: {"received": 5}})
     field: Any = {b"%012x" % 7: msgspec.msgpack.encode(beat)}

@@ -56,7 +56,7 @@ class World:
 @pytest.fixture
 async def world(database: str, primary: str) -> AsyncIterator[World]:
     put_edge(database)
-    made = World(database, connect(primary, 60.0))
+    made = World(database, connect(primary, 60.0, connect_timeout_s=60.0))
     yield made
     await made.close()
 

@@ -71,7 +71,7 @@ async def until_stored(url: str, batches: int) -> None:
 async def test_a_database_that_may_lose_commits_is_waited_for(
     url: str, primary: str, setting: str, what: str
 ) -> None:
-    edge, redis = FakeEdge(), connect(primary, LOADED_S)
+    edge, redis = FakeEdge(), connect(primary, LOADED_S, connect_timeout_s=LOADED_S)
     async with running_writer(writer_settings(url, primary)) as writer:
         await send(redis, edge)
         await until_stored(url, 1)
@@ -92,7 +92,7 @@ async def test_a_database_that_may_lose_commits_is_waited_for(
 
 async def test_without_strict_mode_it_is_used_and_named(url: str, primary: str) -> None:
     set_server(url, "fsync", "off")
-    redis = connect(primary, LOADED_S)
+    redis = connect(primary, LOADED_S, connect_timeout_s=LOADED_S)
     async with running_writer(writer_settings(url, primary, writer_strict=False)) as writer:
         await send(redis, FakeEdge())
         await until_stored(url, 1)

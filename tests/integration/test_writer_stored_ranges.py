@@ -54,7 +54,7 @@ class Teller:
 async def teller(database: str, primary: str) -> AsyncIterator[Teller]:
     put_edge(database)
     put_site(database)
-    redis = connect(primary, 60.0)
+    redis = connect(primary, 60.0, connect_timeout_s=60.0)
     made = Teller(database, redis)
     await made.say_journal()
     yield made

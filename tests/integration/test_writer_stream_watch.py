@@ -59,7 +59,7 @@ async def test_a_restart_of_the_primary_is_no_fault_of_its_streams(
     redis_server: Callable[..., RedisServer], rewrite: bool
 ) -> None:
     server = redis_server()
-    redis = connect(server.url, LOADED_S)
+    redis = connect(server.url, LOADED_S, connect_timeout_s=LOADED_S)
     stream, watch = Stream(redis, "e1", "one", 5), StreamWatch(redis)
     await add(redis, 30)
     await take(stream, 12)

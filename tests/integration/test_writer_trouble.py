@@ -84,7 +84,7 @@ def locked(database: str, table: str) -> Iterator[None]:
 async def connected_writer(database: str, primary: str, **more: Any) -> AsyncIterator[Writer]:
     """A writer whose connections are all open: it has stored something already."""
     async with running_writer(writer_settings(database, primary, **more)) as writer:
-        redis = connect(primary, 5)
+        redis = connect(primary, LOADED_S, connect_timeout_s=LOADED_S)
         await send(redis, FakeEdge().entry([envelope()]))
         await until_emptied(redis)
         await redis.aclose()
@@ -121,11 +121,11 @@ async def test_no_trouble_of_the_servers_own_blames_the_events(
     async with running_writer(writer_settings(world, primary)) as writer:
         await send_some(redis)
         await until_it_says(writer, why)
-        assert troubles(why) > before
+        await until(lambda: troubles(why) > before, "it counts that")
         assert await redis.xlen(STREAM) == 10
         do(world, "drop trigger trouble on batch")
         await until_emptied(redis)
-        assert writer.readiness()["ready"]
+        await until(lambda: bool(writer.readiness()["ready"]), "it says that it is over")
     assert len(standing(world)) == 10
     assert rows(world, "select reason from quarantine") == []
 
@@ -222,7 +222,7 @@ async def test_a_lock_is_waited_for_with_the_reason(world: str, primary: str, re
             await send_some(redis)
             await until_it_says(writer, "locked")
         await until_emptied(redis)
-        assert writer.readiness()["ready"]
+        await until(lambda: bool(writer.readiness()["ready"]), "it says that it is over")
     assert len(standing(world)) == 11
 
 
@@ -256,7 +256,7 @@ async def test_the_victim_of_a_deadlock_stores_its_read_all_the_same(
 async def test_what_a_waiting_writer_holds_is_not_taken_over(
     world: str, primary: str, redis: Redis
 ) -> None:
-    claim_after_s = 1.5
+    claim_after_s = 3.0
     first = writer_settings(world, primary, writer_claim_after_s=claim_after_s)
     second = writer_settings(world, primary, writer_claim_after_s=claim_after_s)
     async with running_writer(first):
