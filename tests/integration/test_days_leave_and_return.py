@@ -1,7 +1,7 @@
 """Rows leave the database for the archive, come back for a late event, and nothing is lost."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from shared.clock import US_PER_HOUR
 from tests.days_world import Days, days_world
 from tests.integration.api_service import ApiService, api_service
 from tests.writer_world import NOON, client_id, envelope, put_key, put_setting, rows
-from writer.jobs import leave, restore
+from writer.jobs import leave, restore, rows_of_file, site_days
 from writer.jobs.site_days import mark
 from writer.past_days import FILE
 from writer.rollups.put import drop_day
@@ -238,7 +238,7 @@ def test_a_death_in_the_middle_leaves_the_day_as_it_was(
     else:
         days.pass_days(20)
         days.archive()
-    before = (days.states, days.contents, days.outcomes)
+    before = (days.states, days.outcomes)
 
     def die(connection: psycopg.Connection[Any], *_: object) -> None:
         connection.execute("select pg_terminate_backend(pg_backend_pid())")
@@ -251,9 +251,95 @@ def test_a_death_in_the_middle_leaves_the_day_as_it_was(
         with pytest.raises(psycopg.OperationalError):
             work()
     days.db = kept
-    assert (days.states, days.contents, days.outcomes) == before
+    assert (days.states, days.outcomes) == before
     assert work() == len(SOME)
     assert days.contents == (whole if job is restore else [])
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 3])
+def test_a_death_between_two_pieces_leaves_a_day_that_the_next_run_ends(
+    days: Days, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    monkeypatch.setattr(site_days, "_PIECE", 1)
+    monkeypatch.setattr(rows_of_file, "_PIECE", 1)
+    days.put(*SOME)
+    whole = days.contents
+    days.pass_days(20)
+    days.archive()
+    die_after(days, monkeypatch, site_days, "delete_piece", pieces, days.keep_to_limits)
+    assert days.states == [FILE]
+    assert days.contents
+    days.keep_to_limits()
+    assert days.contents == []
+    days.put(late())
+    die_after(days, monkeypatch, rows_of_file, "put_piece", pieces, days.restore)
+    assert days.states == [FILE]
+    assert len(days.contents) == pieces
+    days.roll_up()
+    assert days.keep_to_limits() == 0
+    assert days.restore() == len(SOME)
+    assert days.contents == whole
+    assert days.store_ready() == 1
+
+
+def die_after(
+    days: Days,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    name: str,
+    pieces: int,
+    work: Callable[[], int],
+) -> None:
+    """The job's connection ends before its next piece but so many."""
+    done = list[Any]()
+    do = getattr(module, name)
+
+    def die(connection: psycopg.Connection[Any], *rest: Any) -> Any:
+        if len(done) == pieces:
+            connection.execute("select pg_terminate_backend(pg_backend_pid())")
+        done.append(rest)
+        return do(connection, *rest)
+
+    kept = days.db
+    with psycopg.connect(days.database, autocommit=True) as dying, monkeypatch.context() as patch:
+        patch.setattr(module, name, die)
+        days.db = dying
+        with pytest.raises(psycopg.OperationalError):
+            work()
+    days.db = kept
+
+
+def test_rows_go_and_come_without_holding_back_the_settled_commit(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_days, "_PIECE", 1)
+    monkeypatch.setattr(rows_of_file, "_PIECE", 1)
+    days.put(*SOME)
+    days.pass_days(20)
+    days.archive()
+    behind = list[Any]()
+
+    def watch(module: Any, name: str) -> None:
+        do = getattr(module, name)
+
+        def watched(*values: Any) -> Any:
+            with psycopg.connect(days.database, autocommit=True) as other:
+                other.execute("select open_commit()")
+                ask = "select max(commit_no) - settled() from commits"
+                behind.extend(other.execute(ask).fetchone() or ())
+            return do(*values)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch(site_days, "delete_piece")
+    watch(leave, "count_rows")
+    watch(restore, "count_rows")
+    watch(rows_of_file, "put_piece")
+    assert days.keep_to_limits() == len(SOME)
+    days.put(late())
+    assert days.restore() == len(SOME)
+    assert len(behind) > 2 * len(SOME)
+    assert set(behind) == {0}
 
 
 def test_an_event_that_comes_while_its_day_leaves_waits_and_is_not_lost(

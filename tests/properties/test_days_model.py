@@ -17,7 +17,7 @@ import pytest
 from shared.clock import US_PER_DAY, US_PER_HOUR
 from tests.days_world import SITE, Days, days_world
 from tests.writer_world import NOON, envelope, put_key, put_site
-from writer.jobs import leave, restore
+from writer.jobs import leave, restore, rows_of_file, site_days
 
 STAYS = "stays.example"
 DAYS = 3
@@ -74,6 +74,8 @@ OPERATIONS: tuple[Callable[[Days, Random], None], ...] = (
 def test_days_that_move_end_as_days_that_stay(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
+    monkeypatch.setattr(site_days, "_PIECE", 1)
+    monkeypatch.setattr(rows_of_file, "_PIECE", 1)
     random = Random(seed)
     left = 0
     with days_world(database, tmp_path) as days:
@@ -98,16 +100,30 @@ def test_days_that_move_end_as_days_that_stay(
 def with_death(
     days: Days, monkeypatch: pytest.MonkeyPatch, do: Callable[..., None], random: Random
 ) -> None:
-    """The job's connection ends in the middle of a day."""
+    """The job's connection ends in the middle of a day: before its state changes, or before any
+    of its pieces, which are of one row."""
+    left = random.randrange(6)
 
-    def die(connection: psycopg.Connection[Any], *_: object) -> None:
-        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+    def dying_in(work: Callable[..., Any]) -> Callable[..., Any]:
+        def die(connection: psycopg.Connection[Any], *rest: object) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                connection.execute("select pg_terminate_backend(pg_backend_pid())")
+            return work(connection, *rest)
+
+        return die
 
     kept = days.db
     with psycopg.connect(days.database, autocommit=True) as dying, monkeypatch.context() as patch:
         pid = dying.info.backend_pid
-        patch.setattr(leave, "mark", die)
-        patch.setattr(restore, "mark", die)
+        for module, name in (
+            (leave, "mark"),
+            (restore, "mark"),
+            (site_days, "delete_piece"),
+            (rows_of_file, "put_piece"),
+        ):
+            patch.setattr(module, name, dying_in(getattr(module, name)))
         days.db = dying
         try:
             do(days, random)

@@ -16,11 +16,13 @@ class Lock(IntEnum):
     """Commit numbers are drawn under 7235420, which the first migration names itself.
 
     ``ROLLUPS``: the stages of several writers, a rebuild, whoever else changes rollups.
-    ``ARCHIVE``: whoever writes or sweeps files. ``MIGRATIONS``: whoever changes tables.
+    ``ARCHIVE``: whoever writes or sweeps files. ``ROWS``: whoever takes rows of whole days away or
+    brings them back. ``MIGRATIONS``: whoever changes tables.
     """
 
     ROLLUPS = 7_235_421
     ARCHIVE = 7_235_422
+    ROWS = 7_235_423
     MIGRATIONS = 0x4D696C6C
 
 

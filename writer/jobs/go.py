@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 
 from writer.jobs.filed import drop_record
-from writer.jobs.site_days import SiteDay, count_rows, delete_rows, lock_day, mark
+from writer.jobs.site_days import SiteDay, count_rows, delete_rows, lock_day, look_at_day, mark
 from writer.past_days import FORGOTTEN, GONE
 from writer.rollups.put import drop_day
 
@@ -39,20 +39,21 @@ def go_all(connection: Connection[Any], site_id: int, kept_since: datetime, now:
 
 def go(connection: Connection[Any], site_id: int, day: date, now: datetime) -> int:
     """One day, on an autocommit connection; returns how many rows were deleted."""
+    looked = look_at_day(connection, site_id, day)
+    state = _becomes(connection, looked.each, now) if looked else None
+    if looked is None or state is None:
+        return 0
     try:
         with connection.transaction():
-            each = lock_day(connection, site_id, day)
-            state = _becomes(connection, each, now) if each else None
-            if each is None or state is None:
+            if not looked.stands(connection):
                 return 0
-            deleted = delete_rows(connection, each)
             drop_record(connection, site_id, day)
             if state == FORGOTTEN:
                 drop_day(connection, site_id, day)
-            mark(connection, each, state)
-            return deleted
+            mark(connection, looked.each, state)
     except LockNotAvailable:
         return 0
+    return delete_rows(connection, looked.each)
 
 
 def forget_all(connection: Connection[Any], site_id: int, rolled_since: datetime) -> int:

@@ -3,6 +3,9 @@
 Only if the file holds just what the database holds, byte for byte as it was written, and nothing
 may still replace a row of the day: no client id of its events is remembered. No commit: nothing
 changes for the rollups, and an answer takes the file where it took the rows.
+
+What takes long, rows and bytes, is looked at before the day is locked; under the lock, whether
+anything has come since. Rows are deleted once the file is the record.
 """
 
 import logging
@@ -17,7 +20,7 @@ from psycopg.errors import LockNotAvailable
 
 from shared.archive import DEFINITION
 from writer.jobs.filed import FileOfDay, read_file_of
-from writer.jobs.site_days import SiteDay, count_rows, delete_rows, lock_day, mark
+from writer.jobs.site_days import Looked, count_rows, delete_rows, look_at_day, mark
 from writer.past_days import ARCHIVED, FILE
 
 log = logging.getLogger("jobs")
@@ -63,19 +66,18 @@ def leave_all(connection: Connection[Any], folder: Path, site_id: int, since: da
 
 def leave(connection: Connection[Any], folder: Path, site_id: int, day: date) -> int | Stays:
     """One day, on an autocommit connection; returns how many rows left, or why none did."""
+    looked, file = look_at_day(connection, site_id, day), read_file_of(connection, site_id, day)
+    if looked is None or file is None or looked.each.state != ARCHIVED:
+        return Stays.NOT_ARCHIVED
     try:
-        with connection.transaction():
-            each = lock_day(connection, site_id, day)
-            file = read_file_of(connection, site_id, day)
-            if each is None or file is None or each.state != ARCHIVED:
-                return Stays.NOT_ARCHIVED
-            stays = _why_it_stays(connection, folder, each, file)
-            if stays is not None:
-                return stays
-            left = delete_rows(connection, each)
-            mark(connection, each, FILE)
+        stays = _why_it_stays(connection, folder, looked, file) or _hand_over(
+            connection, looked, file
+        )
     except LockNotAvailable:
         return Stays.BUSY
+    if stays is not None:
+        return stays
+    left = delete_rows(connection, looked.each)
     log.info("%d rows of site %d, %s have left the database for the archive", left, site_id, day)
     return left
 
@@ -86,13 +88,31 @@ def _due(connection: Connection[Any], site_id: int, since: datetime) -> Iterator
 
 
 def _why_it_stays(
-    connection: Connection[Any], folder: Path, each: SiteDay, file: FileOfDay
+    connection: Connection[Any], folder: Path, looked: Looked, file: FileOfDay
 ) -> Stays | None:
-    rows = count_rows(connection, each)
+    rows = count_rows(connection, looked.each)
     rolled = connection.execute(_ROLLED).fetchone()
     is_whole = rows.standing == file.rows and rows.touched <= file.commit_no
     if not is_whole or file.definition != DEFINITION or (rolled or (0,))[0] < file.commit_no:
         return Stays.STALE
-    if connection.execute(_MAY_CHANGE, each.values()).fetchone() != (False,):
+    if _may_change(connection, looked):
         return Stays.MAY_CHANGE
     return Stays.FAULTY if file.fault(folder) else None
+
+
+def _hand_over(connection: Connection[Any], looked: Looked, file: FileOfDay) -> Stays | None:
+    """Make the file the record, unless the day is another by now."""
+    each = looked.each
+    with connection.transaction():
+        if not looked.stands(connection):
+            return Stays.STALE
+        if read_file_of(connection, each.site_id, each.day) != file:
+            return Stays.STALE
+        if _may_change(connection, looked):
+            return Stays.MAY_CHANGE
+        mark(connection, each, FILE)
+    return None
+
+
+def _may_change(connection: Connection[Any], looked: Looked) -> bool:
+    return connection.execute(_MAY_CHANGE, looked.each.values()).fetchone() != (False,)

@@ -1,7 +1,8 @@
 """How long data is kept, site by site: rows, files and rollups go when their time has come.
 
-Every step is one site-day in one transaction, so that a death at any moment leaves whole days, and
-the next run does what is left. Nothing is ever subtracted from a rollup: it is whole, or dropped.
+Every step is one site-day, whose state changes in one transaction before its rows go, so that a
+death at any moment leaves whole days, and the next run does what is left. Nothing is ever
+subtracted from a rollup: it is whole, or dropped.
 """
 
 import logging
@@ -15,10 +16,12 @@ import psycopg
 from psycopg import Connection
 
 from shared.sites import SiteSettings
+from writer.database.locks import Lock, trying
 from writer.jobs.chunks import drop_empty_chunks
 from writer.jobs.go import forget_all, go_all
 from writer.jobs.leave import leave_all
 from writer.jobs.setting_up import job_settings
+from writer.jobs.site_days import clear_left_behind
 
 log = logging.getLogger("jobs")
 
@@ -55,6 +58,13 @@ def keep_to_limits(
     connection: Connection[Any], now: datetime, default_keep_days: int, folder: Path
 ) -> int:
     """The same as of ``now``, on an autocommit connection. ``folder``: the archive's."""
+    with trying(connection, Lock.ROWS) as is_mine:
+        return _keep_to_limits(connection, now, default_keep_days, folder) if is_mine else 0
+
+
+def _keep_to_limits(
+    connection: Connection[Any], now: datetime, default_keep_days: int, folder: Path
+) -> int:
     deleted = 0
     for limits in read_limits(connection, now, default_keep_days):
         site_id = limits.site_id
@@ -63,6 +73,7 @@ def keep_to_limits(
             deleted += leave_all(connection, folder, site_id, limits.in_database_since)
         if limits.rolled_since is not None:
             forget_all(connection, site_id, limits.rolled_since)
+        deleted += clear_left_behind(connection, site_id)
     dropped = drop_empty_chunks(connection, now)
     if deleted or dropped:
         log.info("%d rows past their time are deleted, %d chunks dropped", deleted, dropped)
