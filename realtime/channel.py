@@ -61,10 +61,11 @@ class Channel:
         gone = self._recent.drop({row.event_id for row in news.gone})
         return self._recent.put(news.rows), gone
 
-    def begin(self, commit: int, now_ms: int, edges: Edges) -> None:
-        """What was given so far is everything as of ``commit``."""
+    def begin(self, commit: int, now_ms: int, edges: Edges, lost_to: int = -1) -> None:
+        """What was given so far is everything as of ``commit``. ``lost_to``: up to here a client
+        may have been shown commits of before a database was restored."""
         self._note_published(self._view(now_ms, edges), commit, now_ms, edges.final_until)
-        self.outbox.start_at(commit)
+        self.outbox.start_at(max(commit, lost_to + 1))
         self.empty_since_ms = now_ms
         self._sent_ms = now_ms
 

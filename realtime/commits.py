@@ -20,10 +20,13 @@ _COLUMNS: LiteralString = """
     e.source, e.country, e.browser, e.os, e.device
 """
 
-# How far the commits have settled, and what the new ones touched.
+# How far the commits have settled, what the new ones touched, and whether the last one is still
+# the one it was: a restored database gives its number to another.
 _NEW_COMMITS: LiteralString = """
 WITH settled AS MATERIALIZED (SELECT settled() AS commit_no)
-SELECT settled.commit_no, coalesce(sum(c.events), 0)::bigint, min(c.first_ts), max(c.last_ts)
+SELECT settled.commit_no, coalesce(sum(c.events), 0)::bigint, min(c.first_ts), max(c.last_ts),
+  (SELECT at FROM commits WHERE commit_no = settled.commit_no),
+  (SELECT at FROM commits WHERE commit_no = %(last)s) IS NOT DISTINCT FROM %(last_at)s
 FROM settled LEFT JOIN commits c ON c.commit_no > %(last)s AND c.commit_no <= settled.commit_no
 GROUP BY settled.commit_no
 """
@@ -123,13 +126,19 @@ _SEEN_OF = _counting(_LAST_SEEN, "AND visitor = ANY(%(visitors)s) GROUP BY visit
 
 
 class NewCommits(msgspec.Struct, frozen=True):
-    """Commits after ``last`` up to ``settled``: how many events, and their range of ts."""
+    """Commits after ``last`` up to ``settled``: how many events, and their range of ts.
+
+    ``settled_at``: when the settled one was made. ``follows``: ``last`` is still the commit that it
+    was, and not of a past that a restored database does not know.
+    """
 
     last: int
     settled: int
     events: int
     first_ts: datetime | None
     last_ts: datetime | None
+    settled_at: datetime | None = None
+    follows: bool = True
 
 
 class Commits:
@@ -138,9 +147,9 @@ class Commits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def read_new(self, last: int) -> NewCommits:
-        """What has settled after ``last``."""
-        [record] = await self._database.fetch(_NEW_COMMITS, {"last": last})
+    async def read_new(self, last: int, last_at: datetime | None) -> NewCommits:
+        """What has settled after ``last``, which was made at ``last_at``."""
+        [record] = await self._database.fetch(_NEW_COMMITS, {"last": last, "last_at": last_at})
         return NewCommits(last, *record)
 
     async def read_these(self, last: int, settled: int) -> NewCommits:

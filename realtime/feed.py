@@ -58,6 +58,8 @@ class Feed:
         self._horizon = Horizon()
         self._edges = Edges()
         self._last: int | None = None
+        self._last_at: datetime | None = None
+        self._lost_to, self._restores = -1, 0
         self._second = 0
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -115,16 +117,30 @@ class Feed:
         if now_ms // 1_000 != self._second:
             now = datetime.fromtimestamp(now_ms / 1_000, UTC)
             answer = await self._commits.read_edges(now, self._settings.silent_after_s)
-        new = await self._commits.read_new(self._last or 0)
+        new = await self._commits.read_new(self._last or 0, self._last_at)
+        if not new.follows:
+            self._start_over()
         news: dict[int, News] = {}
         if self._channels and self._last is not None and new.settled > self._last:
             news = await self._read_news(new, list(self._channels))
-        self._last = max(new.settled, self._last or 0)
+        self._last, self._last_at = new.settled, new.settled_at
         if answer is not None:
             self._horizon.note(answer)
         self._edges = self._horizon.as_of(self._last)
         LIVE_COMMIT.set(self._last)
         return news
+
+    def _start_over(self) -> None:
+        """The database was restored, and its commits are others than those that were shown: who
+        listens comes back, and is told everything anew."""
+        _log.warning("the database was restored to before commit %d; starting over", self._last)
+        self._lost_to = max(self._lost_to, self._last or 0)
+        self._restores += 1
+        self._last = None
+        self._horizon = Horizon()
+        for channel in self._channels.values():
+            channel.outbox.cut_off_all()
+        self._channels.clear()
 
     async def _read_news(self, new: NewCommits, sites: Collection[int]) -> dict[int, News]:
         """What ``new`` brought to ``sites``; those to which it brought nothing are absent."""
@@ -160,18 +176,24 @@ class Feed:
         return {visitor: seen.get(visitor) for visitor in visitors}
 
     async def _make_channel(self, site: int) -> Channel:
-        async with self._turn:
-            if self._last is None:
-                await self._read()
-            commit = self._last or 0
-        channel = await self._count_channel(site, commit)
-        async with self._turn:
-            if self._last is not None and self._last > commit:
-                meanwhile = await self._commits.read_these(commit, self._last)
-                news = await self._read_news(meanwhile, [site])
-                channel.take(news.get(site, NOTHING_NEW))
-            channel.begin(self._last or 0, self._now_ms(), self._edges)
-            self._channels[site] = channel
+        while True:
+            async with self._turn:
+                if self._last is None:
+                    await self._read()
+                commit, restores = self._last or 0, self._restores
+            channel = await self._count_channel(site, commit)
+            async with self._turn:
+                if self._restores == restores:
+                    return await self._begin(site, channel, commit)
+
+    async def _begin(self, site: int, channel: Channel, commit: int) -> Channel:
+        """The channel, counted as of ``commit``, joins the loop."""
+        if self._last is not None and self._last > commit:
+            meanwhile = await self._commits.read_these(commit, self._last)
+            news = await self._read_news(meanwhile, [site])
+            channel.take(news.get(site, NOTHING_NEW))
+        channel.begin(self._last or 0, self._now_ms(), self._edges, self._lost_to)
+        self._channels[site] = channel
         return channel
 
     async def _count_channel(self, site: int, commit: int) -> Channel:

@@ -42,6 +42,12 @@ class Outbox:
         """Nothing before ``commit`` is known here."""
         self._dropped_to = commit - 1
 
+    def cut_off_all(self) -> None:
+        """What they were sent does not hold any more."""
+        for socket in self.sockets:
+            socket.cut_off()
+        self.sockets.clear()
+
     def put(self, delta: Delta) -> None:
         """Send to every socket and keep."""
         self._keep(delta.id, self.send(delta))

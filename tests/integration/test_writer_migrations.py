@@ -64,6 +64,25 @@ def test_a_lower_number_that_commits_later_is_never_skipped(database: str) -> No
         assert _settled(reader) == second
 
 
+def test_commits_that_a_dump_brought_from_another_cluster_have_settled(database: str) -> None:
+    with (
+        psycopg.connect(database) as slow,
+        psycopg.connect(database) as fast,
+        psycopg.connect(database, autocommit=True) as reader,
+    ):
+        last = _open(fast)
+        fast.commit()
+        # There as many transactions had been that this cluster is years away from it.
+        reader.execute("update commits set xid = '1099511627776'")
+        assert _settled(reader) == last
+        first = _open(slow)
+        second = _open(fast)
+        fast.commit()
+        assert _settled(reader) == last
+        slow.commit()
+        assert first < _settled(reader) == second
+
+
 def test_an_aborted_commit_holds_nobody_up(database: str) -> None:
     with (
         psycopg.connect(database) as one,
