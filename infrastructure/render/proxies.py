@@ -18,7 +18,7 @@ _CORE = (
 )
 _NO_LOG = (
     "No access log, and no line about a beacon that met no edge (a restart, an update): they would",
-    "hold the addresses that Millrace takes care not to store. `millrace status` says what is wrong.",
+    "hold the addresses that Millrace takes care not to store. `millrace status` says what is up.",
 )
 _CERTBOT = "Plain HTTP, as it comes: `certbot --nginx` adds the certificate and the redirection."
 
