@@ -18,7 +18,8 @@ from psycopg import Connection
 from shared.failpoints import ARCHIVE, VARIABLE
 from tests.archive_world import LONG_AFTER, MEMORY_MB, roll_up, write_archive
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_site
-from writer.archive.check import check_file
+from writer.archive import check
+from writer.archive.check import check_file, verify
 from writer.archive.day import Became, write_day
 from writer.archive.folder import OLD_AFTER_S
 from writer.archive.record import Choice, Filed, read_filed
@@ -320,6 +321,26 @@ def test_a_damaged_file_is_named_and_written_anew_from_rows(
     assert write(db, folder) == 1
     filed = only(db)
     assert (filed.fault, filed.version > 1, check_file(folder, filed)) == (None, True, None)
+
+
+def test_a_file_that_is_swept_up_while_it_is_verified_is_no_fault(
+    db: Connection[Any], pipe: Pipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(pipe)
+    write(db, folder)
+    old = only(db)
+    store(pipe, at=NOON + 3_600_000_000)
+    assert write(db, folder) == 1
+    assert verify(db, folder, old) is None
+
+    def read_and_lose(*_: object) -> None:
+        (folder / old.path).unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(check, "check_file", read_and_lose)
+        assert verify(db, folder, old) is None
+    assert verify(db, folder, old) is None
+    assert only(db).fault is None
 
 
 def spoil(file: Path, damage: str) -> None:

@@ -27,7 +27,8 @@ def check_file(folder: Path, filed: Filed) -> str | None:
 
 
 def is_unchanged(folder: Path, filed: Filed) -> bool:
-    """By size and time alone, which costs nothing."""
+    """By size and time alone, which costs nothing: only what is read first rests on it. Bytes that
+    change behind both are found when their turn comes, and by who reads them for an answer."""
     try:
         stat = (folder / filed.path).stat()
     except OSError:
@@ -36,11 +37,18 @@ def is_unchanged(folder: Path, filed: Filed) -> bool:
 
 
 def verify(connection: Connection[Any], folder: Path, filed: Filed) -> str | None:
-    """Check it and write down the verdict: the job writes a faulty one anew, while rows exist."""
+    """Check it and write down the verdict: the job writes a faulty one anew, while rows exist. None
+    also where the file is no longer the day's: it may have been swept up in the same moment."""
     fault = check_file(folder, filed)
-    mtime_ns = None if fault else (folder / filed.path).stat().st_mtime_ns
-    put_verdict(connection, filed, fault, mtime_ns)
-    return fault
+    stands = put_verdict(connection, filed, fault, None if fault else _mtime_ns(folder, filed))
+    return fault if stands else None
+
+
+def _mtime_ns(folder: Path, filed: Filed) -> int | None:
+    try:
+        return (folder / filed.path).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _count_rows(file: Path) -> int | None:

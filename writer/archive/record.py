@@ -171,7 +171,7 @@ def read_filed(connection: Connection[Any], choice: Choice) -> list[Filed]:
 
 def put_verdict(
     connection: Connection[Any], filed: Filed, fault: str | None, mtime_ns: int | None
-) -> None:
-    """Write down what a look at a file has found."""
+) -> bool:
+    """Write down what a look at a file has found; False: the day has another by now, or none."""
     values = {**filed._asdict(), "fault": fault, "mtime_ns": mtime_ns}
-    connection.execute(_FAULT, values)
+    return connection.execute(_FAULT, values).rowcount > 0
