@@ -41,6 +41,8 @@ def commit(connection: Connection[Any], site_id: int, come: Sequence[Event] = ()
                 " WHERE site_id = %s AND event_id = %s AND commit_out IS NULL",
                 (row[0], site_id, event["event_id"]),
             )
+        if come or gone:
+            cursor.execute("UPDATE commits SET events = 1 WHERE commit_no = %s", row)
         return int(row[0])
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from api.sites import put_site
 from tests.integration.api_service import ApiService, api_service
-from writer.tables import events, exclusion, goal, segment
+from writer.tables import commits, events, exclusion, goal, segment
 
 NOON = datetime(2024, 5, 14, 12, tzinfo=UTC)
 SITE = "example.com"
@@ -29,6 +29,8 @@ class Asker:
         """Rows in one commit; returns its number. ``at`` is minutes after noon."""
         async with self.api.transaction() as db:
             commit = int(await db.scalar(select(func.open_commit())) or 0)
+            this = commits.c.commit_no == commit
+            await db.execute(update(commits).where(this).values(events=len(rows)))
             for row in rows:
                 await db.execute(insert(events).values(self._row(row, commit)))
         return commit

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from psycopg import Connection
+from psycopg.sql import SQL
 
 from tests.rollup_world import Naive, commit, connect, event, put_day, stored_days, stored_hours
-from tests.writer_world import put_setting, put_site
+from tests.writer_world import FakeEdge, Pipe, envelope, put_setting, put_site
 from writer.database.locks import Lock, trying, waiting
+from writer.rollups.days import bounds, find_changed
 from writer.rollups.put import drop_day
 from writer.rollups.rebuild import find_days, rebuild, verify
 from writer.rollups.stage import Stage
@@ -136,6 +138,24 @@ def test_rows_that_retention_deletes_stay_in_the_rollups(
     commit(connection, site_id, [event(90_000)])
     assert step(connection)
     assert _total(connection, site_id) == 3
+
+
+def test_a_commit_that_stored_nothing_widens_no_step(
+    connection: Connection[Any], database: str
+) -> None:
+    put_site(database)
+    edge, pipe = FakeEdge(), Pipe(database)
+    repeated = edge.entry([envelope()])
+    pipe.put(repeated)
+    pipe.put(repeated)
+    [(commits, stored)] = connection.execute(
+        "SELECT count(*)::int, sum(events)::int FROM commits"
+    ).fetchall()
+    assert (commits, stored) == (2, 1)
+    pipe.close()
+    assert "ts >=" in bounds(connection, 0, 2).as_string(connection)
+    assert bounds(connection, 1, 2) == SQL("false")
+    assert find_changed(connection, 1, 2) is None
 
 
 def test_a_day_is_touched_by_whatever_changes_in_it_robots_too(

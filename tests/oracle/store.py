@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.sites import Site, put_site
 from tests.oracle.saved import NOTHING_SAVED, Saved
 from tests.oracle.traffic import COMMITS, Event
-from writer.tables import events, exclusion, goal, segment
+from writer.tables import commits, events, exclusion, goal, segment
 
 
 async def store(
@@ -35,6 +35,8 @@ async def store(
                 {**row, "site_id": found.site_id, "received_at": row["ts"]} for row in placed
             ]
             await db.execute(insert(events), stored)
+            these = commits.c.commit_no.in_(numbers)
+            await db.execute(update(commits).where(these).values(events=len(stored)))
     return found, placed
 
 

@@ -35,7 +35,7 @@ class Changed(NamedTuple):
 
 
 _RANGE = """
-SELECT CASE WHEN bool_and(first_ts IS NOT NULL) THEN min(first_ts) END, max(last_ts)
+SELECT min(first_ts), max(last_ts), bool_or(events > 0 AND first_ts IS NULL)
 FROM commits WHERE commit_no > %s AND commit_no <= %s
 """
 _DAYS = SQL("""
@@ -94,11 +94,14 @@ def find_changed(connection: Connection[Any], after: int, upto: int) -> Changed 
 
 
 def bounds(connection: Connection[Any], after: int, upto: int) -> Composable:
-    """On ``ts``, to spare chunks: what the commits say of themselves, where all of them do."""
-    row = connection.execute(_RANGE, (after, upto)).fetchone()
-    if row is None or row[0] is None:
+    """On ``ts``, to spare chunks: what the commits say of themselves, where all do that stored
+    something. Most of those that stored nothing are repeated batches."""
+    first, last, unknown = connection.execute(_RANGE, (after, upto)).fetchone() or (None,) * 3
+    if unknown:
         return SQL("true")
-    return SQL("ts >= {} AND ts <= {}").format(*map(Literal, row))
+    if first is None:
+        return SQL("false")
+    return SQL("ts >= {} AND ts <= {}").format(Literal(first), Literal(last))
 
 
 def touch(connection: Connection[Any], days: Sequence[SiteDay], commit_no: int) -> None:
