@@ -92,6 +92,8 @@ def test_a_segment_is_saved_chosen_by_its_name_and_taken_away(
     expect(bar(page).get_by_role("listitem")).to_have_count(1)
     expect(visitors(page)).to_have_text("2")
     assert_whole(page)
+    # What is asked anew is pale until it is answered.
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
     assert faults(page) == []
     assert watched.complaints == []
 
