@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.overview_world import ask
-from tests.browser.panel_world import days_ago, put, view
+from tests.browser.panel_world import assert_whole, days_ago, put, view
 from tests.browser.watched_site import WatchedSite, keep_picture, watched_site
 from tests.integration.live_world import SITE
 
@@ -147,3 +147,21 @@ def test_a_comparison_that_is_none_is_named_and_left_out(
     expect(notice).to_contain_text(f"compare={wrong}")
     expect(notice).to_contain_text("weekdays=other")
     expect(page.get_by_role("button", name="Comparison:")).to_contain_text("the period before")
+
+
+@pytest.mark.parametrize("width", [360, 700, 900, 1100])
+def test_the_choice_stays_within_the_window(
+    watched: WatchedSite, chromium: Browser, width: int
+) -> None:
+    context = watched.signed_in(chromium, viewport={"width": width, "height": 800})
+    page = watched.open(context, f"/sites/{SITE}")
+    expect(visits(page).locator(".value")).not_to_contain_text("Loading")
+    for name in ("Period:", "Comparison:"):
+        page.get_by_role("button", name=name).click()
+        box = page.get_by_role("group", name=name.removesuffix(":")).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert_whole(page)
+        keep_picture(page, f"menu-{width}")
+        page.keyboard.press("Escape")
+    context.close()
