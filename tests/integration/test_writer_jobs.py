@@ -32,7 +32,6 @@ from writer.jobs.salts import delete_salts
 from writer.jobs.schedule import SCHEDULE, enqueue
 from writer.known.geo_files import CITY, COUNTRY, GeoUnavailable, fetch
 from writer.known.zones import moment
-from writer.stream import stream_key
 
 TODAY = moment(NOON)
 DAY_END = datetime(2026, 6, 11, tzinfo=UTC)
@@ -58,15 +57,15 @@ def test_a_salt_goes_48_hours_after_its_days_end(
     db: psycopg.Connection[Any], redis: Redis, pipe: Pipe
 ) -> None:
     store_one(pipe)
-    assert delete_salts(db, redis, DAY_END + timedelta(hours=47, minutes=59)) == 0
-    assert delete_salts(db, redis, DAY_END + timedelta(hours=48)) == 1
+    assert delete_salts(db, DAY_END + timedelta(hours=47, minutes=59)) == 0
+    assert delete_salts(db, DAY_END + timedelta(hours=48)) == 1
     [found] = db.execute("select salt, deleted_at is not null from salt").fetchall()
     assert found == (None, True)
 
 
-@pytest.mark.parametrize("holder", ["spool", "silent edge", "stream", "quarantine"])
+@pytest.mark.parametrize("holder", ["spool", "silent edge", "primary", "quarantine", "whole entry"])
 def test_a_salt_stays_while_something_of_its_day_is_held_but_7_days_at_most(
-    db: psycopg.Connection[Any], redis: Redis, pipe: Pipe, holder: str
+    db: psycopg.Connection[Any], pipe: Pipe, holder: str
 ) -> None:
     store_one(pipe)
     soon = DAY_END + timedelta(hours=49)
@@ -78,17 +77,31 @@ def test_a_salt_stays_while_something_of_its_day_is_held_but_7_days_at_most(
         )
     if holder == "silent edge":
         db.execute("insert into edge (edge, last_heard) values ('e1', %s)", (TODAY,))
-    if holder == "stream":
+    if holder == "primary":
+        # Drained after an outage, and not yet read by the writer.
         db.execute("insert into edge (edge, last_heard) values ('e1', %s)", (soon,))
-        redis.xadd(stream_key("e1"), {"v": "1"}, id=f"{NOON // 1000}-0")
+        db.execute(
+            "insert into boot (edge, boot, low, last_acked, low_time, final_until, last_heard)"
+            " values ('e1', 1, 7, 7, %s, %s, %s)",
+            (soon, TODAY, soon),
+        )
     if holder == "quarantine":
         store_one(pipe, body=b"not JSON")
-    assert delete_salts(db, redis, soon) == 0
-    assert delete_salts(db, redis, DAY_END + timedelta(days=7)) == 1
+    if holder == "whole entry":
+        # Damaged, and set aside days after it was received.
+        [(one,)] = db.execute("select coalesce(max(quarantine_id), 0) from quarantine").fetchall()
+        entry = FakeEdge().entry([envelope()])
+        pipe.put(entry._replace(fields={**entry.fields, b"body": b"damaged"}))
+        db.execute(
+            "update quarantine set set_aside_at = %s where quarantine_id > %s",
+            (DAY_END + timedelta(hours=40), one),
+        )
+    assert delete_salts(db, soon) == 0
+    assert delete_salts(db, DAY_END + timedelta(days=7)) == 1
 
 
 def test_what_an_edge_holds_of_later_days_keeps_no_salt(
-    db: psycopg.Connection[Any], redis: Redis, pipe: Pipe
+    db: psycopg.Connection[Any], pipe: Pipe
 ) -> None:
     store_one(pipe)
     soon = DAY_END + timedelta(hours=49)
@@ -97,14 +110,14 @@ def test_what_an_edge_holds_of_later_days_keeps_no_salt(
         " values ('e1', %s, 3, %s)",
         (soon, DAY_END + timedelta(hours=30)),
     )
-    assert delete_salts(db, redis, soon) == 1
+    assert delete_salts(db, soon) == 1
 
 
 def test_after_its_salt_is_gone_a_day_gets_a_new_generation_for_48_hours_of_use(
     db: psycopg.Connection[Any], redis: Redis, pipe: Pipe
 ) -> None:
     store_one(pipe)
-    assert delete_salts(db, redis, DAY_END + timedelta(hours=48)) == 1
+    assert delete_salts(db, DAY_END + timedelta(hours=48)) == 1
     pipe.now = NOON + 4 * 24 * 3_600 * 1_000_000
     store_one(pipe, age_ms=0)
     found = db.execute(
@@ -113,8 +126,8 @@ def test_after_its_salt_is_gone_a_day_gets_a_new_generation_for_48_hours_of_use(
     assert found == [(1, "live", True), (2, "import", False)]
     visitors = db.execute("select count(distinct visitor) from events").fetchone()
     assert visitors == (2,)
-    assert delete_salts(db, redis, datetime.now(UTC) + timedelta(hours=47)) == 0
-    assert delete_salts(db, redis, datetime.now(UTC) + timedelta(hours=49)) == 1
+    assert delete_salts(db, datetime.now(UTC) + timedelta(hours=47)) == 0
+    assert delete_salts(db, datetime.now(UTC) + timedelta(hours=49)) == 1
 
 
 def test_client_ids_are_forgotten_eight_days_after_they_were_claimed(

@@ -16,13 +16,13 @@ import duckdb
 import psycopg
 from psycopg import Connection
 
-from shared.completeness import READ, final_until, judge, parameters
 from writer.archive.check import is_unchanged, verify
 from writer.archive.day import Became, write_day
 from writer.archive.engine import open_engine
 from writer.archive.folder import sweep
 from writer.archive.record import Choice, SiteDay, read_due, read_filed
 from writer.database.locks import Lock, trying
+from writer.finality import final_at
 
 log = logging.getLogger("jobs")
 
@@ -61,12 +61,6 @@ def alone(connection: Connection[Any]) -> Iterator[None]:
         if not is_mine:
             raise Busy
         yield
-
-
-def final_at(connection: Connection[Any], now: datetime) -> datetime:
-    """Nothing received before it is still to come; with no edge at all nothing is."""
-    rows = connection.execute(READ, parameters(now)).fetchall()
-    return final_until(judge(row, now) for row in rows) or now
 
 
 def write_due(
