@@ -144,6 +144,7 @@ def test_an_exclusion_leaves_what_matches_out_of_every_answer_until_it_is_taken_
 
 def test_a_name_that_is_taken_is_refused_beside_its_field(watched: WatchedSite, page: Page) -> None:
     save_filters(page, "Germans", "A segment")
+    expect(bar(page)).to_contain_text("Segment Germans")
     page.goto(f"{watched.url}{OVERVIEW}?{GERMANY}")
     save_filters(page, "Germans", "A segment")
     dialog = page.get_by_role("dialog", name="Save these filters")
