@@ -122,6 +122,13 @@ SPLIT = MappingProxyType(
 )
 """The same as expressions of DuckDB's over ``id``, a UHUGEINT."""
 
+_FIXED = f"xor(seq >> 40, {_COUNTED}::UBIGINT)::UHUGEINT"
+JOINED = (
+    f"((boot::UHUGEINT << 80) | (({_FIXED} >> 20) << 76) | (((seq >> 28) & 4095)::UHUGEINT << 64)"
+    f" | (({_FIXED} & 1048575) << 44) | ((seq & 268435455)::UHUGEINT << 16) | idx::UHUGEINT)::UUID"
+)
+"""The way back, over the columns of a file."""
+
 
 MISSING, CUT, ALTERED = "missing", "cut", "altered"
 """What can be wrong with a file."""

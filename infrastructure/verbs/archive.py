@@ -30,6 +30,7 @@ _BECAME = {
     Became.TOUCHED: "changed meanwhile: due again",
     Became.BEHIND: "wait for the rollups, which have not come so far",
     Became.ELSEWHERE: "not in the database",
+    Became.FAULTY: "not in the database, and their file is not what was written",
 }
 _COLUMNS = ("site", "day", "rows", "bytes", "per row", "version", "written", "state")
 

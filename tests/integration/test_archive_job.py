@@ -18,7 +18,7 @@ from psycopg import Connection
 from shared.failpoints import ARCHIVE, VARIABLE
 from tests.archive_world import LONG_AFTER, MEMORY_MB, roll_up, write_archive
 from tests.writer_world import NOON, FakeEdge, Pipe, envelope, put_site
-from writer.archive import check
+from writer.archive import again, check
 from writer.archive.check import check_file, verify
 from writer.archive.day import Became, write_day
 from writer.archive.folder import OLD_AFTER_S
@@ -321,6 +321,42 @@ def test_a_damaged_file_is_named_and_written_anew_from_rows(
     assert write(db, folder) == 1
     filed = only(db)
     assert (filed.fault, filed.version > 1, check_file(folder, filed)) == (None, True, None)
+
+
+@pytest.mark.parametrize("is_small", [False, True])
+def test_a_file_of_another_definition_is_made_anew_also_when_it_is_all_there_is(
+    db: Connection[Any], pipe: Pipe, folder: Path, monkeypatch: pytest.MonkeyPatch, is_small: bool
+) -> None:
+    for visitor in range(4):
+        store(pipe, ip=f"203.0.113.{visitor}", at=NOON + visitor, props={"n": 1.5, "p": "x"})
+    store(pipe, name="engagement", engaged_ms=5_000, at=NOON + 3_600_000_000)
+    write(db, folder)
+    old = only(db)
+    before = contents_of(folder / old.path)
+    db.execute("update site_day set state = 'file'")
+    db.execute("delete from events")
+    assert write(db, folder) == 0
+    db.execute("update archive_file set definition = 0")
+    if is_small:
+        monkeypatch.setattr(again, "_BYTES_OF_A_ROW", 10 * 1024 * 1024)
+    spoiled = (folder / old.path).read_bytes()
+    (folder / old.path).write_bytes(spoiled[:-1] + b"x")
+    assert write(db, folder) == 0
+    (folder / old.path).write_bytes(spoiled)
+    assert write(db, folder) == 1
+    new = only(db)
+    assert (new.stale, new.state, new.rows, new.version > old.version) == (
+        False, "file", old.rows, True,
+    )  # fmt: skip
+    assert new.commit_no == old.commit_no
+    assert contents_of(folder / new.path) == before
+    assert write(db, folder) == 0
+
+
+def contents_of(file: Path) -> list[Any]:
+    with duckdb.connect() as duck:
+        asked = "SELECT * REPLACE (epoch_us(ts) AS ts) FROM read_parquet(?) ORDER BY boot, seq, idx"
+        return duck.execute(asked, [str(file)]).fetchall()
 
 
 def test_a_file_that_is_swept_up_while_it_is_verified_is_no_fault(

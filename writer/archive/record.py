@@ -9,18 +9,20 @@ from psycopg.rows import class_row
 from shared.archive import DEFINITION, file_path
 from writer.archive.rows import Wanted
 
+WITH_ROWS = ("open", "archived")
 _CLOSED_AFTER = "interval '24 hours'"
 _DUE = f"""
 SELECT d.site_id, d.day FROM site_day d LEFT JOIN archive_file f USING (site_id, day)
-WHERE d.state IN ('open', 'archived') AND d.touched > 0
+WHERE (d.state IN ('open', 'archived') AND d.touched > 0
   AND d.ends_at + {_CLOSED_AFTER} <= %(final)s
   AND (f.day IS NULL OR f.commit_no < d.touched OR f.definition <> %(definition)s
-    OR f.fault IS NOT NULL)
+    OR f.fault IS NOT NULL))
+  OR (d.state = 'file' AND f.definition <> %(definition)s AND f.fault IS NULL)
 ORDER BY d.day, d.site_id
 """
 _SEEN = """
 SELECT d.starts_at, d.ends_at, d.state, d.touched, p.commit_no AS rolled, p.looked_at,
-  coalesce(f.version, 0) AS version
+  coalesce(f.version, 0) AS version, f.definition, f.commit_no AS filed, f.path, f.rows, f.sha256
 FROM site_day d CROSS JOIN rollup_progress p LEFT JOIN archive_file f USING (site_id, day)
 WHERE d.site_id = %(site_id)s AND d.day = %(day)s
 """
@@ -85,7 +87,8 @@ class Choice(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A site-day as its snapshot shows it. ``rolled``: the commit that the rollups hold for."""
+    """A site-day as its snapshot shows it. ``rolled``: the commit that the rollups hold for. What
+    follows ``version`` is of its file, if it has one; ``filed``: the commit that it holds for."""
 
     starts_at: datetime
     ends_at: datetime
@@ -94,6 +97,11 @@ class Seen(NamedTuple):
     rolled: int
     looked_at: datetime | None
     version: int
+    definition: int | None
+    filed: int | None
+    path: str | None
+    rows: int | None
+    sha256: bytes | None
 
 
 class Filed(NamedTuple):
@@ -127,8 +135,9 @@ class Made(NamedTuple):
 
 
 def read_due(connection: Connection[Any], final: datetime, choice: Choice) -> list[SiteDay]:
-    """Closed and complete site-days without a current file, the oldest first. ``final``: nothing
-    received before it is still to come."""
+    """Closed and complete site-days without a current file, the oldest first, and those whose file
+    is the record and of another definition. ``final``: nothing received before it is still to
+    come."""
     values = {"final": final, "definition": DEFINITION}
     found = [SiteDay(*row) for row in connection.execute(_DUE, values)]
     return [each for each in found if choice.takes(each)]
@@ -140,15 +149,21 @@ def see(connection: Connection[Any], each: SiteDay) -> Seen | None:
         return cursor.execute(_SEEN, each._asdict()).fetchone()
 
 
-def put_record(connection: Connection[Any], wanted: Wanted, version: int, made: Made) -> bool:
+def put_record(
+    connection: Connection[Any],
+    wanted: Wanted,
+    version: int,
+    made: Made,
+    states: tuple[str, ...] = WITH_ROWS,
+) -> bool:
     """Make a file the site-day's own, unless it is no longer what the rows are. In a transaction
-    that is open; False: let go of the file."""
+    that is open; False: let go of the file. ``states``: where what it was made from stood."""
     key = {"site_id": wanted.site_id, "day": wanted.day}
     row = connection.execute(_LOCK, key).fetchone()
     if row is None:
         return False
     state, touched, standing = row
-    if state not in ("open", "archived") or touched > wanted.commit or standing >= version:
+    if state not in states or touched > wanted.commit or standing >= version:
         return False
     values = {
         **key,

@@ -19,7 +19,7 @@ Report = Callable[[int], None]
 # An instant between two days with no number left belongs to the earlier one, outside its bounds.
 _SLACK = timedelta(days=3)
 # Of the memory, the part that a piece may have as CSV.
-_PIECE = 1 / 6
+PIECE_OF_MEMORY = 1 / 6
 PIECE = "piece.csv"
 _US = "(extract(epoch from {}) * 1000000)::bigint"
 _READ = {
@@ -37,6 +37,7 @@ _READ = {
     ),
 }
 """Column of ``raw`` → its type there, and where it comes from."""
+RAW = {name: kind for name, (kind, _) in _READ.items()}
 
 _WHOLE_DAY: LiteralString = (
     "site_id = %(site_id)s AND ts >= %(since)s AND ts < %(until)s AND day = %(day)s"
@@ -86,7 +87,7 @@ def read_pieces(
 ) -> Iterator[None]:
     """In the transaction that is open; each time, ``raw`` holds the next piece. One at least,
     which is empty where there are no rows."""
-    columns = ", ".join(f'"{name}" {kind}' for name, (kind, _) in _READ.items())
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in RAW.items())
     make = f"CREATE OR REPLACE TABLE raw ({columns})"
     read = 0
     engine.duck.execute(make)
@@ -103,7 +104,7 @@ def read_pieces(
 
 def _write_pieces(lines: Iterable[Any], engine: Engine) -> Iterator[int]:
     """Each piece as a file, one after the other; its bytes."""
-    most = engine.memory_mb * 1024 * 1024 * _PIECE
+    most = engine.memory_mb * 1024 * 1024 * PIECE_OF_MEMORY
     size, last = 0, b""
     file = (engine.scratch / PIECE).open("wb")
     try:
@@ -125,7 +126,7 @@ def _write_pieces(lines: Iterable[Any], engine: Engine) -> Iterator[int]:
 
 
 def _take_in(engine: Engine) -> None:
-    columns = ", ".join(f"'{name}': '{kind}'" for name, (kind, _) in _READ.items())
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in RAW.items())
     engine.duck.execute(
         f"INSERT INTO raw SELECT * FROM read_csv({engine.quoted(PIECE)},"
         f" columns = {{{columns}}}, auto_detect = false, header = false, delim = ',',"
