@@ -170,6 +170,7 @@ class Worker:
             self.tally.received(site, events)
 
     async def _refresh(self) -> None:
+        await self.snapshots.recall()
         with suppress(RedisError, OSError):
             await self.clock_watch.measure(self.primary)
             await self.snapshots.refresh(self.primary)

@@ -32,7 +32,9 @@ class Snapshots:
         self._kept: bytes | None = None
 
     async def recall(self) -> None:
-        """At start: what an earlier run kept in the spool."""
+        """Until there is one: what an earlier run kept in the spool."""
+        if self._current is not None:
+            return
         try:
             raw = await self._spool.get(REDIS_KEY)
         except (RedisError, OSError):

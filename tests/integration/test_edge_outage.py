@@ -236,6 +236,20 @@ def test_a_snapshot_survives_a_restart_in_an_outage(site: Site) -> None:
     assert site.edge.post().status == 202
 
 
+def test_a_snapshot_is_found_in_a_spool_that_answers_only_after_the_start(site: Site) -> None:
+    with site.spool.client() as client:
+        client.set("snapshot", signed(snapshot()))
+    site.edge.stop()
+    site.primary.kill()
+    site.spool.kill()
+    site.edge.start_edge()
+    stranger = {**BEACON, "site": "stranger.example"}
+    assert site.edge.post(stranger).status == 503
+    site.spool.start()
+    wait_for(lambda: site.edge.post(stranger).status == 400)
+    wait_for(lambda: site.edge.post().status == 202)
+
+
 def test_a_forged_or_older_snapshot_is_not_taken(site: Site) -> None:
     newest = signed(snapshot(5))
     with site.primary.client() as client, site.spool.client() as spool:
