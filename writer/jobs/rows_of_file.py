@@ -17,7 +17,7 @@ from writer.archive.engine import Engine, quoted
 from writer.jobs.filed import FileOfDay
 from writer.known.zones import moment
 
-_PIECE = 10_000
+_PIECE = 5_000
 _FETCHED = 2_000
 _OWN = ("site_id", "day", "commit_in", "ts", "received_at", "event_id", "visitor", "hour")
 _NAMES = SQL(", ").join(map(Identifier, (*_OWN, *PLAIN)))
