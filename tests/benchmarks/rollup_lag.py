@@ -66,7 +66,10 @@ def _watch(stack: LocalStack, feed: Feed) -> tuple[list[float], float]:
     with psycopg.connect(stack.postgres_url, autocommit=True) as connection:
         with one_writer(stack, rollups=True):
             began = time.monotonic()
-            while feed.redis.xlen(feed.stream) or not lags or lags[-1]:
+            left = 1
+            while left or lags[-1]:
+                # In this order: what is stored by now is seen by the look that follows.
+                left = feed.redis.xlen(feed.stream)
                 row = connection.execute(_LAG).fetchone()
                 assert row is not None
                 lags.append(row[0])
@@ -74,6 +77,8 @@ def _watch(stack: LocalStack, feed: Feed) -> tuple[list[float], float]:
                     raise RuntimeError("the rollups did not catch up")
                 time.sleep(_LOOK_EVERY_S)
             took_s = time.monotonic() - began
-        if connection.execute(_HELD).fetchone() != connection.execute(_STORED).fetchone():
-            raise RuntimeError("the rollups do not hold what is stored")
+        held = connection.execute(_HELD).fetchone()
+        stored = connection.execute(_STORED).fetchone()
+        if held != stored:
+            raise RuntimeError(f"the rollups hold {held} events of {stored} stored")
     return lags, took_s
