@@ -74,7 +74,7 @@ class Worker:
             primary_at, self.router, proof.read_ns, settings.edge_ping_interval_s, ping_s
         )
         self.boot = Boot(secrets.randbits(48))
-        self.boot_file = BootFile(settings.edge_state_dir, self.boot.id)
+        self.boot_file = BootFile(settings.edge_state_dir, self.boot.id, settings.edge_name)
         kept_clock = KeptClock(settings.edge_state_dir)
         self.clock = CaptureClock(kept=kept_clock.read())
         self.clock_watch = ClockWatch(self.clock, kept_clock)

@@ -25,7 +25,10 @@ _log = logging.getLogger("edge")
 _SUFFIX = ".boot"
 _HEAD = struct.Struct("<8sQQQQIIQ")  # magic, pid, last acked, place, beat, weak twice, void runs
 _MAGIC = b"mrboot2\0"
-_SIZE = _HEAD.size + MAX_VOID_RUNS * 16
+_EDGE_AT = _HEAD.size + MAX_VOID_RUNS * 16
+_EDGE_BYTES = 64
+"""The name's room, last in the file: one of a version before this ends where it begins."""
+_SIZE = _EDGE_AT + _EDGE_BYTES
 _ACKED_AT = 16
 _PLACE_AT = 24
 _WEAK_AT = 40
@@ -44,7 +47,8 @@ class BootRecord(NamedTuple):
     """One boot as its file tells. ``beat_ns``: CLOCK_MONOTONIC when the worker last said so.
 
     ``weak``: what primary and spool promise less. ``voids``: every number given up: a batch
-    that named some may turn out to be damaged.
+    that named some may turn out to be damaged. ``edge``: the name under which the boot is known
+    to the core, which the edge may have changed since; empty where the file does not say.
     """
 
     boot: int
@@ -54,16 +58,18 @@ class BootRecord(NamedTuple):
     beat_ns: int
     voids: tuple[Run, ...] = ()
     weak: tuple[Weakness, Weakness] = (Weakness(0), Weakness(0))
+    edge: str = ""
 
 
 class BootFile:
     """The writing side, held open and locked by its worker."""
 
-    def __init__(self, folder: Path, boot: int) -> None:
+    def __init__(self, folder: Path, boot: int, edge: str = "") -> None:
         self.path = folder / f"{boot:012x}{_SUFFIX}"
         self._file: BinaryIO | None = None
         self._map = mmap.mmap(-1, _SIZE)
         _HEAD.pack_into(self._map, 0, _MAGIC, os.getpid(), 0, Place.NOWHERE, 0, 0, 0, 0)
+        struct.pack_into(f"{_EDGE_BYTES}s", self._map, _EDGE_AT, edge.encode())
         self._said = False
         self.make()
 
@@ -175,8 +181,10 @@ def _read_record(path: Path, raw: bytes) -> BootRecord | None:
     if len(raw) < _HEAD.size or not raw.startswith(_MAGIC):
         return None
     _, pid, last_acked, place, beat_ns, primary, spool, count = _HEAD.unpack_from(raw)
-    room = (len(raw) - _HEAD.size) // 16
+    room = (len(raw[:_EDGE_AT]) - _HEAD.size) // 16
     ends = struct.unpack_from(f"<{min(count, room) * 2}Q", raw, _HEAD.size)
     voids = tuple(zip(ends[::2], ends[1::2], strict=True))
     weak = Weakness(primary), Weakness(spool)
-    return BootRecord(int(path.stem, 16), pid, last_acked, Place(place), beat_ns, voids, weak)
+    edge = raw[_EDGE_AT:].rstrip(b"\0").decode()
+    boot = int(path.stem, 16)
+    return BootRecord(boot, pid, last_acked, Place(place), beat_ns, voids, weak, edge)

@@ -58,11 +58,13 @@ class AtOnce:
 
 
 class DeadBoots:
-    """Of one edge. What cannot be read, on either side, is said once and left as it is: another
+    """Of one name of an edge, ``is_former`` of one that it had before; today's has those too whose
+    files say no name. What cannot be read, on either side, is said once and left as it is: another
     version may have written it, and a last word must not be made up."""
 
-    def __init__(self, folder: Path, edge: str, primary: Redis) -> None:
+    def __init__(self, folder: Path, edge: str, primary: Redis, *, is_former: bool = False) -> None:
         self._folder = folder
+        self._names = {edge} if is_former else {edge, ""}
         self._key = redis_key(edge)
         self._primary = primary
         self._said: set[str] = set()
@@ -75,7 +77,7 @@ class DeadBoots:
         standing = boot_files(self._folder)
         boots = list(read_boots(self._folder))
         for path, alive, record in boots:
-            if alive or not asked.may_close(record.boot):
+            if alive or record.edge not in self._names or not asked.may_close(record.boot):
                 continue
             if not asked.is_kept(record.boot) and not await self._tell(record, now, asked):
                 continue
@@ -83,7 +85,7 @@ class DeadBoots:
                 path.unlink(missing_ok=True)
                 closed += 1
         for path in standing - {path for path, _, _ in boots}:
-            if path.exists():
+            if "" in self._names and path.exists():
                 self._say(f"the boot file {path} cannot be read")
         return closed
 

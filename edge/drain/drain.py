@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from redis.exceptions import NoPermissionError, ResponseError
 
 from edge.batches.closing import DeadBoots
 from edge.clock.capture import CaptureClock
@@ -30,22 +31,25 @@ from edge.spool.stream import AWAY, Extent, Spool, SpoolAway, SpoolGauges
 from edge.spool.watch import SpoolWatch
 from shared import failpoints
 from shared.heartbeat import DRAIN_FIELD, DrainBeat, redis_key
-from shared.metrics import DRAINED_BATCHES
+from shared.metrics import DRAINED_BATCHES, JOURNAL_KEPT_BATCHES
 from shared.redis_connection import connect
 from shared.settings import EdgeSettings
 
 _log = logging.getLogger("edge.drain")
 _IDLE_S = 0.1
+_REFUSED_S = 1.0
 _BEAT_EVERY_S = 1.0
 _PROBE_TIMEOUT_S = 0.5
 _CHORE_TIMEOUT_S = 2.0
 
 
 class Drain:
-    """One for each edge."""
+    """One for each name of an edge. ``today``: the drain of the name that it has now, where this is
+    one of a name that it had before; that one sees to the servers, which are the same."""
 
-    def __init__(self, settings: EdgeSettings) -> None:
+    def __init__(self, settings: EdgeSettings, today: "Drain | None" = None) -> None:
         self._settings = settings
+        self._is_former = today is not None
         edge = settings.edge_name
         self._stream = f"ingest:{edge}"
         self._clients = [
@@ -59,13 +63,17 @@ class Drain:
         self._primary, probing, self._core, spooling, reading = self._clients
         proof = Proof(settings.edge_state_dir)
         strict = settings.edge_strict
-        self.probe = Probe(
-            probing,
-            self._core,
-            edge,
-            _PROBE_TIMEOUT_S,
-            proof.write_ns,
-            PromiseWatch("primary", strict),
+        self.probe: Probe = (
+            today.probe
+            if today
+            else Probe(
+                probing,
+                self._core,
+                edge,
+                _PROBE_TIMEOUT_S,
+                proof.write_ns,
+                PromiseWatch("primary", strict),
+            )
         )
         self._spooling, self._spool_promise = spooling, PromiseWatch("spool", strict)
         self.spool = Spool(spooling, edge, settings.spool_max_bytes)
@@ -77,10 +85,13 @@ class Drain:
                 self._primary, self._core, spooling, reading, edge, settings.edge_journal_keep_h
             )
         self._clock = CaptureClock()
-        self._gauges = SpoolGauges()
+        self.gauges: SpoolGauges = today.gauges if today else SpoolGauges()
         self._spool_state = SpoolState()
         self._prepared = asyncio.Event()
-        self._dead_boots = DeadBoots(settings.edge_state_dir, edge, self._core)
+        self._dead_boots = DeadBoots(
+            settings.edge_state_dir, edge, self._core, is_former=self._is_former
+        )
+        self.refused: str | None = None
         self._moved = 0
         self._pace = Pace(settings.drain_bytes_per_s, settings.drain_share)
         moved = (lambda: self._moved) if self._journal is None else None
@@ -88,12 +99,11 @@ class Drain:
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """What it does side by side, each for ever."""
-        return [
-            self.probe.run(),
+        own = [
             self._move_for_ever() if self._journal is None else self._keep_up(self._journal),
             self._beat_for_ever(),
-            self._look_at_spool_for_ever(),
         ]
+        return own if self._is_former else [*own, self.probe.run(), self._look_at_spool_for_ever()]
 
     async def close(self) -> None:
         """Drop every connection."""
@@ -129,13 +139,18 @@ class Drain:
             self._moved += len(part)
             DRAINED_BATCHES.inc(len(part))
             size = sum(entry.size for entry in part)
+            self.refused = None
             await asyncio.sleep(self._pace.rest_s(size, time.monotonic() - began))
         return len(entries)
 
     async def beat(self) -> None:
         """What waits, shown here and told to the core. Raises what AWAY names."""
         extent = await self._measure()
-        self._gauges.show(extent, _BEAT_EVERY_S)
+        if self._is_former:
+            self.gauges.former[self._settings.edge_name] = extent
+        else:
+            self.gauges.show(extent, _BEAT_EVERY_S)
+            JOURNAL_KEPT_BATCHES.set(self._journal.kept if self._journal else 0)
         if not self.probe.healthy.is_set():
             return
         await self._clock.measure(self._core)
@@ -192,7 +207,7 @@ class Drain:
             except SpoolAway as error:
                 self._spool_state.failed(error)
             except AWAY as error:
-                self.probe.failed(type(error).__name__)
+                await self._failed(error)
             if moved < self._settings.drain_batches:
                 await asyncio.sleep(_IDLE_S)
 
@@ -209,8 +224,31 @@ class Drain:
                 self._spool_state.failed(error)
                 await asyncio.sleep(_IDLE_S)
             except AWAY as error:
-                self.probe.failed(type(error).__name__)
+                await self._failed(error)
+            if took_s:
+                self.refused = None
             await self._give_way(took_s)
+
+    async def _failed(self, error: Exception) -> None:
+        """The primary did; or it refuses a former name alone, as one that gives each edge a user of
+        its own does, and is well otherwise."""
+        if self._is_former and isinstance(error, ResponseError):
+            self._refuse(error)
+            await asyncio.sleep(_REFUSED_S)
+        else:
+            self.probe.failed(type(error).__name__)
+
+    def _untold(self, error: Exception) -> None:
+        if self._is_former and isinstance(error, NoPermissionError):
+            self._refuse(error)
+        else:
+            _log.info("the heartbeat was not told: %s", type(error).__name__)
+
+    def _refuse(self, error: ResponseError) -> None:
+        said = self.refused
+        self.refused = f"the primary refuses {self._stream} ({error})"
+        if said is None:
+            _log.error("%s: its batches stay in the spool until this user may use it", self.refused)
 
     async def _may_move(self) -> None:
         await self.probe.healthy.wait()
@@ -237,7 +275,7 @@ class Drain:
             except SpoolAway as error:
                 self._spool_state.failed(error)
             except AWAY as error:
-                _log.info("the heartbeat was not told: %s", type(error).__name__)
+                self._untold(error)
             await asyncio.sleep(_BEAT_EVERY_S)
 
     async def _give_way(self, took_s: float) -> None:

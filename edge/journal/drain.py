@@ -21,7 +21,7 @@ from edge.spool.sending import send, slices
 from edge.spool.stream import Entry, Extent
 from shared import failpoints
 from shared.clock import US_PER_MS
-from shared.metrics import DRAINED_BATCHES, JOURNAL_KEPT_BATCHES, JOURNAL_RESENT_BATCHES
+from shared.metrics import DRAINED_BATCHES, JOURNAL_RESENT_BATCHES
 from shared.stored import StoredBoot
 from shared.stream_state import read_entry_id
 
@@ -53,6 +53,7 @@ class JournalDrain:
         self._dead: dict[int, EntryId] = {}
         self._last = FIRST
         self.drained = 0
+        self.kept = 0
 
     async def recall(self) -> None:
         """Go on from the notes. Raises SpoolAway."""
@@ -127,7 +128,7 @@ class JournalDrain:
         unsent = max(0, end.added - self._ordinal)
         waiting = min(end.length, self._journal.in_flight + unsent)
         kept = end.length - waiting
-        JOURNAL_KEPT_BATCHES.set(kept)
+        self.kept = kept
         kept_bytes = whole.bytes * kept // (end.length or 1)
         oldest = await self._oldest_at() if waiting else None
         return Extent(waiting, whole.bytes - kept_bytes, whole.headroom_bytes + kept_bytes, oldest)

@@ -163,9 +163,11 @@ class Spool:
 
 
 class SpoolGauges:
-    """Headroom in seconds goes by the growth of the last few looks."""
+    """Headroom in seconds goes by the growth of the last few looks. ``former``: what waits of the
+    names that the edge had before, by name."""
 
     def __init__(self) -> None:
+        self.former: dict[str, Extent] = {}
         self._bytes: int | None = None
         self._growth_per_s: float | None = None
 
@@ -176,11 +178,15 @@ class SpoolGauges:
             before = grown if self._growth_per_s is None else self._growth_per_s
             self._growth_per_s = before + _SMOOTHING * (grown - before)
         self._bytes = extent.bytes
-        SPOOL_BATCHES.set(extent.batches)
+        SPOOL_BATCHES.set(sum(one.batches for one in (extent, *self.former.values())))
         SPOOL_BYTES.set(extent.bytes)
-        SPOOL_OLDEST_TIMESTAMP.set((extent.oldest_at or 0) / US_PER_SECOND)
+        SPOOL_OLDEST_TIMESTAMP.set(self._oldest_at(extent) / US_PER_SECOND)
         SPOOL_HEADROOM_BYTES.set(extent.headroom_bytes)
         SPOOL_HEADROOM_SECONDS.set(self._seconds_left(extent))
+
+    def _oldest_at(self, extent: Extent) -> int:
+        found = [one.oldest_at for one in (extent, *self.former.values()) if one.oldest_at]
+        return min(found, default=0)
 
     def _seconds_left(self, extent: Extent) -> float:
         if extent.headroom_bytes == 0:

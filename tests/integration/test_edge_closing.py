@@ -17,9 +17,9 @@ _KEY = redis_key("test")
 _HUGE = msgspec.msgpack.encode(BootBeat(at=1, low=2**64 - 1, low_time=1, last_acked=3))
 
 
-def die(folder: Path, boot: int) -> Path:
-    """A worker that is gone, and its boot file."""
-    file = BootFile(folder, boot)
+def die(folder: Path, boot: int, edge: str = "") -> Path:
+    """A worker that is gone, and its boot file, which may be of a version that wrote no name."""
+    file = BootFile(folder, boot, edge)
     file.write_acked(41)
     file.close()
     return file.path
@@ -47,6 +47,21 @@ async def test_a_heartbeat_that_cannot_be_read_is_said_once_and_holds_no_other_b
     await redis.hdel(_KEY, f"{2:012x}")
     assert await dead.close(now=99) == 1
     assert await is_ended(redis, 2)
+
+
+async def test_a_boot_is_closed_under_the_name_that_its_file_says_and_without_one_under_todays(
+    redis: Redis, tmp_path: Path
+) -> None:
+    today, former = (
+        DeadBoots(tmp_path, "test", redis),
+        DeadBoots(tmp_path, "old", redis, is_former=True),
+    )
+    for boot, edge in ((1, "test"), (2, "old"), (3, "")):
+        die(tmp_path, boot, edge)
+    assert await former.close(now=99) == 1
+    assert await today.close(now=99) == 2
+    assert await redis.hkeys(redis_key("old")) == [b"000000000002"]
+    assert [await is_ended(redis, boot) for boot in (1, 2, 3)] == [True, False, True]
 
 
 def flip(path: Path, at: int, byte: int) -> None:

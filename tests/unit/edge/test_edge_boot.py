@@ -117,6 +117,23 @@ def test_a_worker_without_room_for_its_file_goes_on_and_makes_it_when_there_is(
     assert list(folder.iterdir()) == []
 
 
+def test_a_boot_file_tells_the_name_under_which_the_core_knows_the_boot(tmp_path: Path) -> None:
+    file = BootFile(tmp_path, 7, "a" * 63)
+    file.write_voids(tuple((2 * at, 2 * at) for at in range(1, MAX_VOID_RUNS + 1)))
+    ((_, _, record),) = read_boots(tmp_path)
+    assert (record.edge, len(record.voids)) == ("a" * 63, MAX_VOID_RUNS)
+
+
+def test_a_boot_file_of_a_version_that_knew_no_name_is_read_without_one(tmp_path: Path) -> None:
+    file = BootFile(tmp_path, 7, "berlin")
+    file.write_acked(41)
+    file.write_voids(((3, 4),))
+    file.close()
+    file.path.write_bytes(file.path.read_bytes()[: 56 + 16 * MAX_VOID_RUNS])
+    ((_, _, record),) = read_boots(tmp_path)
+    assert (record.edge, record.last_acked, record.voids) == ("", 41, ((3, 4),))
+
+
 @pytest.mark.parametrize("content", [b"", b"junk" * 100])
 def test_a_damaged_boot_file_is_passed_over(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "000000000001.boot").write_bytes(content)
