@@ -1,9 +1,10 @@
 """Questions answered: as of one settled commit, within one time limit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from itertools import islice
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -13,7 +14,8 @@ from api.query.archive import Archive
 from api.query.archive_engine import TookTooLong
 from api.query.panel import Panel, open_panel
 from api.query.plan import ALL_SOURCES, Source
-from api.query.reading import Snapshot, count_asks, open_snapshot
+from api.query.reading import Snapshot, all_counted, count_asks, open_snapshot
+from api.query.sums import Counted
 from api.query.wire import Answer, Question
 from api.sites import Site
 from shared.errors import Code, Refusal
@@ -32,7 +34,7 @@ async def answer(
     Refusal, also when the time limit passes."""
     async with snapshot_within(db, timeout_s, archive, allowed) as snapshot:
         panel = await open_panel(snapshot, found, question, now)
-        return await panel.answer(iter(await count_asks(snapshot, panel.asks())))
+        return await panel.answer(iter(all_counted(await count_asks(snapshot, panel.asks()))))
 
 
 async def answer_all(
@@ -49,7 +51,15 @@ async def answer_all(
         panels = [await _open(snapshot, found, question, now) for found, question in asked]
         asks = [ask for panel in panels if isinstance(panel, Panel) for ask in panel.asks()]
         counted = iter(await count_asks(snapshot, asks))
-        return [p if isinstance(p, Refusal) else await p.answer(counted) for p in panels]
+        return [p if isinstance(p, Refusal) else await _finish(p, counted) for p in panels]
+
+
+async def _finish(panel: Panel, counted: Iterator[Counted | Refusal]) -> Answer | Refusal:
+    own = list(islice(counted, len(panel.asks())))  # Taken whole: the next panel's come after.
+    try:
+        return await panel.answer(iter(all_counted(own)))
+    except Refusal as refusal:
+        return refusal
 
 
 async def _open(

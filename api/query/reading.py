@@ -30,6 +30,7 @@ from api.query.rows import count_rows
 from api.query.scope import Scope, span
 from api.query.site_days import SiteDays, read_site_days
 from api.query.sums import Counted, Wanted, merge
+from shared.errors import Refusal
 
 T = TypeVar("T")
 
@@ -108,7 +109,8 @@ class Reading:
 
     async def count_all(self, wanted: Range, tallies: Sequence[Wanted]) -> list[Counted]:
         """Each tally over the range. Raises Unanswerable where the allowed sources cannot."""
-        return await count_asks(self.snapshot, [Ask(self, wanted, each) for each in tallies])
+        asks = [Ask(self, wanted, each) for each in tallies]
+        return all_counted(await count_asks(self.snapshot, asks))
 
     async def count_apart(self, wanted: Days, each: Wanted) -> AsyncIterator[Counted]:
         """What each source counts by itself, each of them cut."""
@@ -138,8 +140,9 @@ class Planned(NamedTuple):
     missing: frozenset[date]
 
 
-async def count_asks(snapshot: Snapshot, asks: Sequence[Ask]) -> list[Counted]:
-    """All of them, each choice of events made once. Raises Unanswerable and TookTooLong."""
+async def count_asks(snapshot: Snapshot, asks: Sequence[Ask]) -> list[Counted | Refusal]:
+    """All of them, each choice of events made once; one of too many groups is refused without
+    the others. Raises Unanswerable and TookTooLong."""
     try:
         return await _count_asks(Plans(snapshot), asks)
     except Unreadable:
@@ -147,7 +150,7 @@ async def count_asks(snapshot: Snapshot, asks: Sequence[Ask]) -> list[Counted]:
         return await _count_asks(Plans(snapshot), asks)
 
 
-async def _count_asks(plans: "Plans", asks: Sequence[Ask]) -> list[Counted]:
+async def _count_asks(plans: "Plans", asks: Sequence[Ask]) -> list[Counted | Refusal]:
     planned = [await plans.plan(ask) for ask in asks]
     found: list[list[Counted]] = [[] for _ in asks]
     for (site_id, wanted, part, _), numbers in _shared(asks, planned).items():
@@ -160,11 +163,21 @@ async def _count_asks(plans: "Plans", asks: Sequence[Ask]) -> list[Counted]:
     return [await _merged(each) for each in found]
 
 
-async def _merged(counted: Sequence[Counted]) -> Counted:
-    if len(counted) == 1:
-        return Counted(merge([counted[0].groups]), counted[0].total)
-    # In a thread: many groups take long, and others are answered meanwhile.
-    return Counted(await asyncio.to_thread(merge, [each.groups for each in counted]), None)
+async def _merged(counted: Sequence[Counted]) -> Counted | Refusal:
+    try:
+        if len(counted) == 1:
+            return Counted(merge([counted[0].groups]), counted[0].total)
+        # In a thread: many groups take long, and others are answered meanwhile.
+        return Counted(await asyncio.to_thread(merge, [each.groups for each in counted]), None)
+    except Refusal as refusal:
+        return refusal
+
+
+def all_counted(found: Sequence[Counted | Refusal]) -> list[Counted]:
+    """Raises what refuses one of them."""
+    if refusal := next((each for each in found if isinstance(each, Refusal)), None):
+        raise refusal
+    return [each for each in found if isinstance(each, Counted)]
 
 
 _Choice = tuple[int, Range, Part, AllOf | None]

@@ -125,3 +125,16 @@ async def test_a_question_that_is_none_is_named_by_its_place(database: str) -> N
         for count in (0, 21):
             refused = await ask_together(site, *([{"metrics": ["visitors"]}] * count))
             assert error(refused) == (400, "bad_query", "queries")
+
+
+async def test_too_many_groups_are_one_questions_own_fault(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.query.sums.MAX_GROUPS", 2)
+    few = {"metrics": ["visitors"]}
+    many = {"metrics": ["bounce_rate", "visitors"], "dimensions": ["event:page"]}
+    async with a_busy_hour(database) as site:
+        answers = (await ask_together(site, few, many, few)).json()["answers"]
+    assert answers[1]["error"]["field"] == "dimensions"
+    assert answers[0]["results"] == [{"metrics": [6], "dimensions": []}]
+    assert answers[2]["results"] == answers[0]["results"]
