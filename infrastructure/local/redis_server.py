@@ -94,6 +94,8 @@ class RedisServer:
             f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
             f"dir {self.folder}\nappendonly yes\nappendfsync always\nsave ''\n"
             f"maxmemory {self.max_bytes}\nmaxmemory-policy noeviction\n"
+            # Else a damaged command in its file loses every later one, with a line in its log.
+            "propagation-error-behavior panic\n"
         )
         if self.account:
             self.account.give(path)

@@ -146,9 +146,11 @@ def _redis(password: str, port: str, volume: str, most: str) -> dict[str, Any]:
     """`most`: what it may hold, `0` without a bound; what is over it is refused, never evicted."""
     durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
     bounds = ["--maxmemory", most, "--maxmemory-policy", "noeviction"]
+    # A damaged command in the file stops it: `millrace spool repair` saves what follows.
+    honest = ["--propagation-error-behavior", "panic"]
     return {
         "image": _REDIS_IMAGE,
-        "command": ["redis-server", "--requirepass", password, *durable, *bounds],
+        "command": ["redis-server", "--requirepass", password, *durable, *bounds, *honest],
         "ports": [port],
         "volumes": [f"{volume}:/data"],
         "healthcheck": {
