@@ -54,6 +54,7 @@ VERBS = {
     "archive": Verb("archive", "Closed days as Parquet files.", OPERATOR),
     "quarantine": Verb("quarantine", "Look at, replay, discard what was set aside.", OPERATOR),
     "rollup": Verb("rollup", "Make the sums of days anew, or compare them.", OPERATOR),
+    "spool": Verb("spool", "Repair a damaged spool's file.", OPERATOR, needs_core=False),
     "ip": Verb("ip", "Whose address is believed, and why.", OPERATOR, needs_core=False),
     "settings": Verb("settings", "Every setting, its value and meaning.", OPERATOR, False, False),
     "keys": Verb("keys", "Make, rotate and back up the keys.", OPERATOR, needs_core=False),
