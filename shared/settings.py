@@ -80,7 +80,7 @@ class EdgeSettings(_OnPrimary, frozen=True, kw_only=True):
     edge_name: Annotated[
         str,
         Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),
-        _about("this edge, as `millrace edge add` registered it"),
+        _about("this edge, as `millrace edge add` registered it; a former one's batches come home"),
     ]
     spool_url: Annotated[str, _about("local append-only Redis", "redis:// URL", secret=True)]
     core_verify_key: Annotated[

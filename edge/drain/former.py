@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError
 
 from edge.batches.boot_file import read_boots
 from edge.drain.drain import Drain
+from edge.drain.former_state import ANOTHERS, COMING_HOME, WAITING
 from edge.ending import end_tasks
 from edge.journal.last_words import words_key
 from edge.spool.stream import AWAY, Spool, SpoolAway
@@ -60,10 +61,9 @@ class FormerNames:
         await self._primary.aclose()
 
     def readiness(self) -> dict[str, object]:
-        """What becomes of each; nothing where there is none. One waits until the primary is well,
-        and it is clear that no other drain tells of it."""
-        told = dict.fromkeys(self._waiting, "waiting")
-        told |= dict.fromkeys(self._others, "is another drain's")
+        """What becomes of each; nothing where there is none."""
+        told = dict.fromkeys(self._waiting, WAITING)
+        told |= dict.fromkeys(self._others, ANOTHERS)
         told |= {name: running.state for name, running in self._drains.items()}
         return {"former_names": told} if told else {}
 
@@ -136,7 +136,7 @@ class _Running:
     @property
     def state(self) -> str:
         """For the operator."""
-        return self._drain.refused or "coming home"
+        return self._drain.refused or COMING_HOME
 
     def check(self) -> None:
         """Raises what ended it, as nothing should."""

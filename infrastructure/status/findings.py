@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from edge.drain.former_state import ANOTHERS, COMING_HOME, WAITING
 from edge.servers.promise import Weakness, names, remedy
 from infrastructure.manifest import Manifest
-from infrastructure.status.asking import DOWN, HUNG, READY
+from infrastructure.status.asking import DOWN, HUNG, READY, UNREACHABLE
 from infrastructure.status.core import EdgeSeen
 from infrastructure.status.place import Place
 from infrastructure.status.report import Report, Seen, ServerState, ServiceState, SpoolState
@@ -76,7 +77,15 @@ def _server(server: ServerState, place: Place) -> Finding:
     if server.name == "database":
         # Written by what knows PostgreSQL's errors: a whole sentence.
         return Finding(server.name, server.trouble, _migrate_or(step, server.trouble, place))
+    if server.trouble == UNREACHABLE:
+        step = f"{step}; where its log names its file: {_repair(server.name, place)}"
     return Finding(server.name, f"The {server.name} ({server.address}) {server.trouble}.", step)
+
+
+def _repair(server: str, place: Place) -> str:
+    """A Redis that finds damage in its file does not start."""
+    folder = place.folder / server if place.folder and place.is_ours(server) else "FOLDER"
+    return place.verb(f"spool repair {folder}")
 
 
 def _migrate_or(step: str, trouble: str, place: Place) -> str:
@@ -133,9 +142,24 @@ def _told_by(service: ServiceState, place: Place) -> Iterator[Finding]:
         for fault in told.get(f"{server}_stream", []):
             says = f"The stream of the {server} is not whole: {fault}."
             yield Finding(server, says, f"on the core: {place.verb('ledger')}")
+    for name, state in told.get("former_names", {}).items():
+        yield from _former(name, state, place)
     for edge, faults in told.get("streams", {}).items():
         for fault in faults:
             yield Finding("primary", f"{fault}.", place.verb(f"ledger --edge {edge}"))
+
+
+def _former(name: str, state: str, place: Place) -> Iterator[Finding]:
+    """What is not simply on its way home."""
+    if state == ANOTHERS:
+        says = f"Edge {name} has its spool or state folder in common with this one, and a drain."
+        step = (
+            "give each edge a spool (MILLRACE_SPOOL_URL) and a MILLRACE_EDGE_STATE_DIR of its own"
+        )
+        yield Finding("spool", says, step)
+    elif state not in (COMING_HOME, WAITING):
+        says = f"What is left of {name}, a name that this edge had, stays in the spool: {state}."
+        yield Finding("spool", says, place.look("drain"))
 
 
 def _weak(server: str, name: str) -> Finding:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from edge.batches.boot_file import read_boots
+from edge.drain.former_state import ANOTHERS
 from infrastructure.local.redis_server import RedisServer
 from shared.heartbeat import DRAIN_FIELD, BootBeat, DrainBeat, redis_key
 from tests.documents import DOCS
@@ -113,7 +114,7 @@ def test_what_another_edge_keeps_in_the_same_spool_is_said_and_left_to_its_own_d
         a.start_both()
         assert a.post().status == 202
         b.start_both()
-        said = {"a": "is another drain's"}
+        said = {"a": ANOTHERS}
         wait_for(lambda: b.drain_readiness().get("former_names") == said)
         assert a.drain_readiness().get("former_names") is None
         assert b.post().status == 202

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.drain.former_state import ANOTHERS, COMING_HOME, WAITING
 from edge.servers.promise import Weakness, names
 from infrastructure.manifest import read_manifest
 from infrastructure.status.findings import Finding, find
@@ -68,6 +69,15 @@ def test_a_server_that_is_away_comes_before_what_follows_from_it() -> None:
     assert [finding.about for finding in found] == ["primary", "edge"]
     assert found[0].says == "The primary (10.0.0.5:6379) cannot be reached."
     assert found[0].next.startswith("redis-cli -h 10.0.0.5 -p 6379 PING")
+
+
+def test_a_redis_of_our_own_that_is_away_may_have_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    url = {"MILLRACE_SPOOL_URL": "redis://127.0.0.1:6379/0"}
+    place = Place("up", url, tmp_path)
+    away = ServerState("spool", "127.0.0.1:6379", "cannot be reached")
+    [found] = _find(place, servers=[away])
+    assert found.next.endswith(f" spool repair {tmp_path / 'spool'}")
 
 
 def test_what_two_services_say_of_one_server_is_said_once() -> None:
@@ -140,6 +150,30 @@ def test_visitors_hidden_behind_a_proxy_are_a_warning_that_names_header_and_sett
     assert says in found.says
     assert step in found.next
     assert not found.is_fault
+
+
+@pytest.mark.parametrize("state", [COMING_HOME, WAITING])
+def test_what_a_former_name_of_an_edge_left_is_nothing_to_see_to_while_it_comes_home(
+    state: str,
+) -> None:
+    assert _find(services=[_service("edge"), _service("drain", former_names={"old": state})]) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "says", "step"),
+    [
+        (ANOTHERS, "Edge old has its spool", "MILLRACE_SPOOL_URL"),
+        ("the primary refuses ingest:old (NOPERM)", "stays in the spool: the primary", "drain"),
+    ],
+)
+def test_what_a_former_name_of_an_edge_left_and_cannot_be_sent_is_a_fault(
+    state: str, says: str, step: str
+) -> None:
+    drain = _service("drain", former_names={"old": state})
+    [found] = _find(services=[_service("edge"), drain])
+    assert says in found.says
+    assert step in found.next
+    assert found.is_fault
 
 
 def test_a_handful_of_beacons_proves_nothing() -> None:
