@@ -17,6 +17,7 @@ from redis.retry import Retry
 from infrastructure.manifest import Health
 
 READY, NOT_READY, DOWN, HUNG = "ready", "not ready", "does not run", "hangs"
+UNREACHABLE = "cannot be reached"
 WITHIN_S = 2.0
 
 Labels = tuple[tuple[str, str], ...]
@@ -93,7 +94,7 @@ def ask_redis(url: str) -> str:
     except RedisTimeout:
         return "does not answer, though it may take connections"
     except RedisConnection:
-        return "cannot be reached"
+        return UNREACHABLE
     except RedisError as error:
         return f"refuses to answer ({type(error).__name__})"
     return ""

@@ -7,9 +7,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from infrastructure.cli import cli
 from infrastructure.local.installation import EDGE
 from infrastructure.local.product import Product
+from infrastructure.problem import Problem
 from shared.receipt import Place, place
 from tests.journeys.visit_world import VisitWorld, until
 from writer.ledger.equation import read_edge
@@ -104,3 +107,34 @@ async def test_batches_cut_off_a_spool_are_named_by_the_ledger(millrace: Product
             return missing_numbers(world) == cut
 
         await until(named, "the ledger names what was cut", _WITHIN_S)
+
+
+_ADDED = re.compile(rb"\*\d+\r\n\$4\r\nXADD\r\n\$\d+\r\n[^\r]+\r\n\$\d+\r\n(\d+-\d+)")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("where", ["id", "framing"])
+async def test_a_damaged_command_stops_the_spool_and_a_repair_saves_all_others(
+    millrace: Product, where: str
+) -> None:
+    async with VisitWorld.open(millrace) as world:
+        receipts = await spooled_visits(world)
+        file = spool_file(world)
+        raw = bytearray(file.read_bytes())
+        hit = list(_ADDED.finditer(bytes(raw)))[_CUT]
+        raw[hit.start(1) if where == "id" else hit.start()] ^= 8
+        file.write_bytes(raw)
+        with pytest.raises(Problem):
+            world.spool.start()
+        folder = str(world.spool.folder)
+        repaired = CliRunner().invoke(cli, ["spool", "repair", folder, "--yes"])
+        assert repaired.exit_code == 0, repaired.output
+        await bring_back(world)
+        lost = set(receipts) - set(world.rows())
+        assert lost <= {receipts[_CUT]}
+        at_fault = {place(receipt) for receipt in lost}
+
+        async def accounted() -> bool:
+            return missing_numbers(world) == at_fault
+
+        await until(accounted, "the ledger names what was lost, and nothing else", _WITHIN_S)
