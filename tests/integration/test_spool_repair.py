@@ -74,3 +74,33 @@ def test_a_sound_file_stays_as_it_is(redis_server: Callable[..., RedisServer]) -
     before = _file(server).read_bytes()
     assert "Nothing is damaged" in _repair(server)
     assert _file(server).read_bytes() == before
+
+
+def test_a_repair_that_dies_leaves_the_old_file_and_the_next_one_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.manifest").write_text("file a.1.incr.aof seq 1 type i\n")
+    file = tmp_path / "a.1.incr.aof"
+    damaged = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n+broken\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n"
+    file.write_bytes(damaged)
+    words = ["spool", "repair", str(tmp_path), "--yes"]
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", dies)
+        assert CliRunner().invoke(cli, words).exit_code != 0
+    assert file.read_bytes() == damaged
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    assert file.read_bytes() == damaged.replace(b"+broken\r\n", b"")
+    assert file.with_name(f"{file.name}.damaged.2").read_bytes() == damaged
+    assert file.with_name(f"{file.name}.unreadable.2").read_bytes() == b"+broken\r\n"
+
+
+def test_a_damaged_manifest_and_a_foreign_folder_are_said(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(cli, ["spool", "repair", str(tmp_path)])
+    assert (ran.exit_code, "is not the folder of one Redis" in ran.output) == (1, True)
+    (tmp_path / "a.manifest").write_text("fjle a.1.incr.aof seq 1 type i\n")
+    ran = CliRunner().invoke(cli, ["spool", "repair", str(tmp_path)])
+    assert (ran.exit_code, "mend it by hand" in ran.output) == (1, True)
