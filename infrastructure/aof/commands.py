@@ -9,24 +9,30 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from infrastructure.aof.soundness import is_sound
+
 Buffer = bytes | mmap.mmap
 
 _COUNT = re.compile(rb"\*([1-9]\d{0,6})\r\n")
 _LENGTH = re.compile(rb"\$(\d{1,9})\r\n")
 _HEAD = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d{1,9}\r\n")
-_REMARK = re.compile(rb"#[^\r\n]{0,100}\r\n")
+_REMARK = re.compile(rb"#TS:\d{1,12}\r\n")
+_MOST_OF_A_WORD = 256
+"""No key and no id is longer; values are not looked at."""
 
 
 class Command(NamedTuple):
-    """``args`` are where its arguments lie in the file, the name first."""
+    """``args`` are where its arguments lie in the file, the name first; ``words`` what they are,
+    long ones cut short. A remark has none."""
 
     at: int
     end: int
     args: tuple[slice, ...]
+    words: tuple[bytes, ...]
 
 
 class Gap(NamedTuple):
-    """Bytes that are no command."""
+    """Bytes that are no command which Redis would run."""
 
     at: int
     end: int
@@ -37,9 +43,9 @@ def read_commands(buffer: Buffer) -> Iterator[Command | Gap]:
     at, size = 0, len(buffer)
     while at < size:
         if remark := _REMARK.match(buffer, at):
-            yield Command(at, remark.end(), ())
+            yield Command(at, remark.end(), (), ())
             at = remark.end()
-        elif (command := _read(buffer, at)) is not None:
+        elif (command := _read(buffer, at)) and not _took_a_beginning(buffer, command):
             yield command
             at = command.end
         else:
@@ -66,7 +72,15 @@ def _read(buffer: Buffer, at: int) -> Command | None:
     # With too small a count the rest of its arguments follows.
     if _LENGTH.match(buffer, here) or any(_swallows(buffer, arg) for arg in args):
         return None
-    return Command(at, here, tuple(args))
+    words = tuple(buffer[arg.start : min(arg.stop, arg.start + _MOST_OF_A_WORD)] for arg in args)
+    return Command(at, here, tuple(args), words) if is_sound(words) else None
+
+
+def _took_a_beginning(buffer: Buffer, command: Command) -> bool:
+    """Whether too large a length took in the first bytes of the command behind."""
+    if command.end == len(buffer) or _HEAD.match(buffer, command.end):
+        return False
+    return _next(buffer, command.at + 1) < command.end
 
 
 def _swallows(buffer: Buffer, arg: slice) -> bool:

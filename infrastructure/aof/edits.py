@@ -5,19 +5,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from infrastructure.aof.commands import Buffer, Command, Gap, read_commands
-from infrastructure.aof.soundness import is_sound
+from infrastructure.aof.soundness import Words
 from infrastructure.aof.stream_ids import EntryId, StreamIds
 
-_MOST_OF_A_WORD = 256
-"""No key and no id is longer; values are not looked at."""
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 
 
 class Why(StrEnum):
     """What was found."""
 
-    UNREADABLE = "no command"
-    REFUSED = "a command that Redis refuses"
+    UNREADABLE = "no command that Redis would run"
+    FUTURE = "a deletion of what was not yet written"
     NEW_ID = "an entry whose id does not follow"
     TRANSACTION = "a transaction without its end or its beginning"
 
@@ -33,7 +31,7 @@ class Edit(NamedTuple):
     @property
     def sets_aside(self) -> bool:
         """Whether bytes are taken out, with nothing for them."""
-        return self.why in (Why.UNREADABLE, Why.REFUSED)
+        return self.why in (Why.UNREADABLE, Why.FUTURE)
 
 
 class Found(NamedTuple):
@@ -56,19 +54,19 @@ class Repair:
             if isinstance(piece, Gap):
                 yield Found(piece.end, Edit(piece.at, piece.end, b"", Why.UNREADABLE))
             else:
-                yield Found(piece.end, self._judge(buffer, piece))
+                yield Found(piece.end, self._judge(piece))
         if self._in_transaction:
             self._in_transaction = False
             size = len(buffer)
             yield Found(size, Edit(size, size, _EXEC, Why.TRANSACTION))
 
-    def _judge(self, buffer: Buffer, command: Command) -> Edit | None:
-        words = [_word(buffer, arg) for arg in command.args]
+    def _judge(self, command: Command) -> Edit | None:
+        words = command.words
         if not words:
             return None
         name = words[0].upper()
-        if not is_sound(words) or (name == b"XTRIM" and self._trims_the_future(words)):
-            return Edit(command.at, command.end, b"", Why.REFUSED)
+        if name == b"XTRIM" and self._trims_the_future(words):
+            return Edit(command.at, command.end, b"", Why.FUTURE)
         if name == b"XADD":
             return self._follow(command, words)
         if name in (b"MULTI", b"EXEC"):
@@ -76,10 +74,10 @@ class Repair:
         self._note(name, words)
         return None
 
-    def _trims_the_future(self, words: list[bytes]) -> bool:
+    def _trims_the_future(self, words: Words) -> bool:
         return words[2].upper() == b"MINID" and self._ids.is_future(EntryId.read(words[-1]))
 
-    def _follow(self, command: Command, words: list[bytes]) -> Edit | None:
+    def _follow(self, command: Command, words: Words) -> Edit | None:
         wanted = EntryId.read(words[2])
         given = self._ids.add(words[1], wanted)
         if given == wanted:
@@ -97,7 +95,7 @@ class Repair:
             return Edit(command.at, command.end, b"", Why.TRANSACTION)
         return None
 
-    def _note(self, name: bytes, words: list[bytes]) -> None:
+    def _note(self, name: bytes, words: Words) -> None:
         if name == b"XSETID":
             self._ids.put_last(words[1], EntryId.read(words[2]))
         elif name == b"RENAME":
@@ -107,7 +105,3 @@ class Repair:
                 self._ids.forget(key)
         elif name in (b"FLUSHALL", b"FLUSHDB"):
             self._ids.forget_all()
-
-
-def _word(buffer: Buffer, arg: slice) -> bytes:
-    return buffer[arg.start : min(arg.stop, arg.start + _MOST_OF_A_WORD)]
