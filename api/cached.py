@@ -1,9 +1,11 @@
 """Answers that a client may keep for a moment and then ask whether they still hold.
 
-The tag says what an answer rests on: the commit, the settings that decide what is counted, and the
-question. It is weak: what ``meta`` says beside the numbers may have moved on.
+The tag says what an answer rests on: the commit and its time (in a restored database another has
+its number), the settings that decide what is counted, and the question. It is weak: what
+``meta`` says beside the numbers may have moved on.
 """
 
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -15,16 +17,17 @@ from starlette.responses import Response
 
 from api.query.as_of import read_as_of
 from api.sites import Site
-from writer.tables import exclusion, site_day
+from writer.tables import commits, exclusion, site_day
 
 MAX_AGE_S = 10
 _VARY = "accept, authorization, cookie"
 
 
 class Basis(NamedTuple):
-    """What every answer about a site rests on, but for the question. ``as_of``: the commit."""
+    """What every answer about a site rests on, but for the question. ``as_of``: the commit, and
+    when it was made."""
 
-    as_of: int
+    as_of: tuple[int, datetime | None]
     time_zone: str
     exclusions: list[Any]
     days: list[Any]
@@ -41,11 +44,16 @@ async def read_basis(db: AsyncConnection, found: Site) -> Basis:
         .group_by(site_day.c.state)
     )
     return Basis(
-        (await read_as_of(db)).commit,
+        await dated(db, (await read_as_of(db)).commit),
         found.settings.time_zone,
         sorted(map(tuple, await db.execute(excluded)), key=repr),
         sorted(map(tuple, await db.execute(states))),
     )
+
+
+async def dated(db: AsyncConnection, commit: int) -> tuple[int, datetime | None]:
+    """A commit with its time."""
+    return commit, await db.scalar(select(commits.c.at).where(commits.c.commit_no == commit))
 
 
 def make_tag(basis: Basis, *asked: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.responses import Response
 
-from api.cached import cached, make_tag, not_modified, read_basis, still_holds
+from api.cached import cached, dated, make_tag, not_modified, read_basis, still_holds
 from api.call import Call
 from api.csv_answer import say_basis
 from api.csv_table import Cell, csv_response, prefers_csv, table
@@ -147,7 +147,7 @@ async def _respond(
                 counted = await while_present(call.request, counting)
         except Refusal as refusal:
             raise of_query_string(refusal) from None
-    basis = basis._replace(as_of=counted.meta.as_of)
+        basis = basis._replace(as_of=await dated(db, counted.meta.as_of))
     tag = make_tag(basis, question, asked.limit, is_csv)
     shown = show(counted, asked)
     if not is_csv:

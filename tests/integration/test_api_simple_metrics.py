@@ -154,6 +154,17 @@ async def test_an_answer_is_kept_by_its_client_alone_and_asked_for_again_by_its_
     assert later.headers["etag"] != first.headers["etag"]
 
 
+async def test_a_restored_database_makes_another_answer_under_the_number_of_a_commit(
+    database: str,
+) -> None:
+    async with reader(database) as site:
+        await site.look("/", TODAY)
+        first = await site.get("pageviews")
+        await site.change("update commits set at = at + interval '1 minute'")
+        again = await site.get("pageviews", {"if-none-match": first.headers["etag"]})
+    assert again.status_code == 200
+
+
 async def test_an_exclusion_makes_another_answer_though_nothing_was_stored(database: str) -> None:
     async with reader(database) as site:
         await site.look("/", TODAY)
