@@ -148,7 +148,9 @@ def counted(tally: Tally, cut: Cut | None, rows: Rows, beyond: int | None) -> Co
 
 def _nothing(tally: Tally, cut: Cut | None) -> Counted:
     groups = {} if tally.dimensions else {(): (0,) * len(tally.sums)}
-    return Counted(groups, None if cut is None else len(groups))
+    if cut is None:
+        return Counted(groups)
+    return Counted({} if cut.offset else groups, len(groups))
 
 
 def _too_large() -> Refusal:

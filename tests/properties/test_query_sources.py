@@ -246,6 +246,27 @@ def test_rollups_archive_and_rows_share_out_the_days_of_any_question(
         check(world, found, placed, data.draw(question(rows)), ALL_SOURCES)
 
 
+@settings(bounded, max_examples=1)
+@given(data=st.data())
+def test_beyond_the_one_row_over_days_of_nothing_each_source_has_none(
+    world: World, data: st.DataObject
+) -> None:
+    zone, rows = data.draw(traffic())
+    found, placed = world.store(zone, rows)
+    world.stage.execute(DAYS)
+    world.roll_up()
+    for offset in (0, 1):
+        asked = {
+            "metrics": ["pageviews"],
+            "dimensions": [],
+            "date_range": ["2001-01-01", "2001-01-02"],
+            "filters": [],
+            "pagination": {"limit": 1, "offset": offset},
+        }
+        for allowed in (ROWS, ROLLUPS, ARCHIVE):
+            check(world, found, placed, asked, allowed)
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 @settings(bounded, max_examples=1)
 @given(data=st.data())
