@@ -1,4 +1,4 @@
-"""The migrated database is what ``writer/tables.py`` says, and numbers its commits soundly."""
+"""The migrated database is what ``writer/tables/`` says, and numbers its commits soundly."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
