@@ -13,7 +13,7 @@ from tests.days_world import Days, days_world
 from tests.writer_world import NOON, envelope, put_setting, put_site
 from writer.archive.work import keep
 from writer.jobs import go
-from writer.jobs.site_days import mark
+from writer.jobs.site_days import SiteDay, delete_rows, mark
 
 BRIEF = "brief.example"
 CHUNKS = "select count(*)::int from timescaledb_information.chunks"
@@ -123,6 +123,23 @@ def test_rows_go_on_time_also_where_no_rollups_are_made(days: Days) -> None:
     assert days.keep_to_limits() == 1
     assert days.states == ["forgotten"]
     assert days.contents == []
+
+
+def test_a_stage_that_wakes_while_the_rows_go_rolls_nothing_of_them_up(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_(days, "keep_days", 10)
+    days.put(envelope(), envelope(ip="203.0.113.8"), envelope(user_agent=""))
+    days.pass_days(20)
+
+    def delete_after_a_step(connection: psycopg.Connection[Any], each: SiteDay) -> int:
+        days.roll_up()
+        return delete_rows(connection, each)
+
+    monkeypatch.setattr(go, "delete_rows", delete_after_a_step)
+    assert days.keep_to_limits() == 3
+    assert days.states == ["forgotten"]
+    assert days.rollups == []
 
 
 def test_a_death_in_the_middle_leaves_whole_days_and_the_next_run_does_the_rest(

@@ -34,6 +34,11 @@ class Changed(NamedTuple):
     has_strangers: bool
 
 
+KEPT = SQL("""NOT EXISTS (
+  SELECT FROM site_day d
+  WHERE d.site_id = changed.site_id AND d.day = changed.day AND d.state = 'forgotten')""")
+"""Of a row or group ``changed``: rows of a day that is forgotten are on their way out, and nothing
+of it is to be rolled up any more."""
 _RANGE = """
 SELECT min(first_ts), max(last_ts), bool_or(events > 0 AND first_ts IS NULL)
 FROM commits WHERE commit_no > %s AND commit_no <= %s
@@ -45,7 +50,7 @@ SELECT site_id, day, min(ts), max(ts), bool_or(visitor IS NULL) FROM (
   UNION ALL
   SELECT site_id, day, ts, visitor FROM events
   WHERE commit_out > {after} AND commit_out <= {upto} AND {bounds}
-) changed GROUP BY site_id, day ORDER BY site_id, day
+) changed GROUP BY site_id, day HAVING {kept} ORDER BY site_id, day
 """)
 _TOUCH = """
 UPDATE site_day SET touched = %s FROM unnest(%s::int[], %s::date[]) AS t (site_id, day)
@@ -78,7 +83,10 @@ def find_changed(connection: Connection[Any], after: int, upto: int) -> Changed 
     """None where no row came or went; robots and engagement are rows too."""
     found = connection.execute(
         _DAYS.format(
-            after=Literal(after), upto=Literal(upto), bounds=bounds(connection, after, upto)
+            after=Literal(after),
+            upto=Literal(upto),
+            bounds=bounds(connection, after, upto),
+            kept=KEPT,
         )
     ).fetchall()
     if not found:

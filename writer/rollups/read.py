@@ -8,7 +8,7 @@ from typing import IO, Any
 from psycopg import Connection
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from writer.rollups.days import SLACK, Changed, Props, bounds
+from writer.rollups.days import KEPT, SLACK, Changed, Props, bounds
 from writer.rollups.sums import COLUMNS
 
 NO_VALUE = "(none)"
@@ -33,7 +33,7 @@ WITH changed AS (
   WHERE commit_out > {after} AND commit_out <= {upto} AND {bounds} AND bot IS NULL
 ), touched AS MATERIALIZED (
   SELECT site_id, day, array_agg(DISTINCT visitor) AS visitors FROM changed
-  WHERE visitor IS NOT NULL GROUP BY site_id, day
+  WHERE visitor IS NOT NULL GROUP BY site_id, day HAVING {kept}
 )
 -- A day's visitors together, in one walk through their index, whatever is known of rows just
 -- stored: OFFSET keeps this the outer side. Two plain bounds on ts would pass for as selective as
@@ -46,9 +46,15 @@ SELECT {columns} FROM touched t CROSS JOIN LATERAL (
 ) e LEFT JOIN {props}
 """)
 _OF_STRANGERS = SQL("""
-SELECT {columns} FROM events e LEFT JOIN {props}
-WHERE (commit_in > {after} AND commit_in <= {upto} OR commit_out > {after} AND commit_out <= {upto})
-  AND {bounds} AND visitor IS NULL AND bot IS NULL AND {was} <> {now}
+WITH changed AS (
+  SELECT * FROM events
+  WHERE (commit_in > {after} AND commit_in <= {upto}
+      OR commit_out > {after} AND commit_out <= {upto})
+    AND {bounds} AND visitor IS NULL AND bot IS NULL
+), e AS (
+  SELECT * FROM changed WHERE {kept}
+)
+SELECT {columns} FROM e LEFT JOIN {props} WHERE {was} <> {now}
 """)
 _OF_DAY = SQL("""
 SELECT {columns} FROM events e LEFT JOIN {props}
@@ -71,6 +77,7 @@ def reading_changed(
         "now": now,
         "after": Literal(changed.after),
         "upto": Literal(changed.upto),
+        "kept": KEPT,
         "bounds": bounds(connection, changed.after, changed.upto),
         "since": Literal(changed.first_ts - SLACK),
         "until": Literal(changed.last_ts + SLACK),
