@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import psycopg
 import pytest
 
-from shared.clock import US_PER_HOUR
+from shared.clock import US_PER_DAY, US_PER_HOUR
 from tests.days_world import Days, days_world
 from tests.integration.api_service import ApiService, api_service
 from tests.writer_world import NOON, client_id, envelope, put_key, put_setting, rows
@@ -215,6 +216,27 @@ def test_events_that_wait_for_one_day_bring_it_back_once(days: Days) -> None:
     assert days.store_ready() == 3
     assert days.store_ready() == 0
     assert len(days.contents) == len(SOME) + 3
+
+
+def test_a_day_whose_file_cannot_be_read_holds_up_no_other(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days.put(*SOME, envelope(received_at=NOON + US_PER_DAY))
+    days.leave()
+    days.put(late(), envelope(received_at=NOON + US_PER_DAY + US_PER_HOUR))
+    tried: list[Any] = []
+
+    def put_all_but_the_first(*values: Any) -> None:
+        tried.append(values)
+        if len(tried) == 1:
+            raise duckdb.BinderException("no such column")
+        rows_of_file.put_rows(*values)
+
+    monkeypatch.setattr(restore, "put_rows", put_all_but_the_first)
+    assert days.restore() == 1
+    assert days.states[:2] == [FILE, "archived"]
+    assert days.restore() == len(SOME)
+    assert days.store_ready() == 2
 
 
 def test_a_day_that_is_waited_for_does_not_leave_before_its_event_is_stored(days: Days) -> None:

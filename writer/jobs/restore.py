@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
@@ -49,7 +50,18 @@ def restore_all(connection: Connection[Any], folder: Path, memory_mb: int = 256)
         if not is_mine:
             return 0
         with open_engine(folder, memory_mb) as engine:
-            return sum(restore(connection, engine, folder, site_id, day) for site_id, day in due)
+            return sum(_restore_or_tell(connection, engine, folder, *each) for each in due)
+
+
+def _restore_or_tell(
+    connection: Connection[Any], engine: Engine, folder: Path, site_id: int, day: date
+) -> int:
+    """One day that cannot be brought back holds up no other."""
+    try:
+        return restore(connection, engine, folder, site_id, day)
+    except (duckdb.Error, OSError, psycopg.DataError) as error:
+        log.error("events of site %d, %s wait: %s", site_id, day, type(error).__name__)
+        return 0
 
 
 def restore(
