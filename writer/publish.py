@@ -45,6 +45,7 @@ class Publisher:
         self._book = SiteBook()
         self._snapshot: Snapshot | None = None
         self._raw = b""
+        self._has_compared = False
 
     async def publish(self) -> None:
         """One look at both sides."""
@@ -65,7 +66,7 @@ class Publisher:
             await pipe.watch(REDIS_KEY)
             standing = self._standing(await pipe.get(REDIS_KEY))
             if standing is not None and standing.order >= snapshot.order:
-                await self._session.run(partial(_pass, standing, snapshot))
+                await self._pass_if_wrong(standing, snapshot)
                 return
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(REDIS_KEY, self._raw)
@@ -74,6 +75,21 @@ class Publisher:
             except WatchError:
                 return
         log.info("snapshot %d.%d is published", *snapshot.order)
+
+    async def _pass_if_wrong(self, standing: Snapshot, ours: Snapshot) -> None:
+        """Edges would never take ours, though it may be right: of a restored database, of as many
+        changes after the backup as came to nothing, or of a new sealing key."""
+        is_greater = standing.order > ours.order
+        if is_greater or _names_an_older_key(standing, ours) or self._is_news(standing, ours):
+            await self._session.run(partial(_pass, standing, is_greater))
+
+    def _is_news(self, standing: Snapshot, ours: Snapshot) -> bool:
+        """Looked at once: another writer may always build something else, of another version of
+        the product for one, and the two would count for ever."""
+        if self._has_compared or _names_a_newer_key(standing, ours):
+            return False
+        self._has_compared = True
+        return _content(standing) != _content(ours)
 
     def _standing(self, raw: Any) -> Snapshot | None:
         if raw is None:
@@ -85,26 +101,25 @@ class Publisher:
             return None
 
 
-def _pass(standing: Snapshot, ours: Snapshot, connection: Connection[Any]) -> None:
-    """Where edges would never take ours though it is right: give the database an order beyond
-    theirs, so that it is published at the next look.
-
-    A greater one may be another writer's, which has read what we have not; one that is greater
-    than the database itself is of before a backup was restored.
-    """
-    if connection.execute(_GO_BEYOND, (standing.epoch + 1, *standing.order)).rowcount:
+def _pass(standing: Snapshot, is_restored: bool, connection: Connection[Any]) -> None:
+    """Give the database an order beyond that of the edges, so that ours is published at the next
+    look. ``is_restored``: only if theirs is greater than the database's own, and not just greater
+    than what we have read of it."""
+    if not is_restored:
+        connection.execute(_COUNT_UP, standing.order)
+    elif connection.execute(_GO_BEYOND, (standing.epoch + 1, *standing.order)).rowcount:
         log.warning(
-            "the database is older than the edges' rules: it was restored, and its count now"
+            "the database is older than the edges' rules: it was restored, and its rules count now"
         )
-    elif standing.order == ours.order and _says_otherwise(standing, ours):
-        connection.execute(_COUNT_UP, ours.order)
 
 
-def _says_otherwise(standing: Snapshot, ours: Snapshot) -> bool:
-    """A sealing key that this writer does not know is a newer one, which another writer has."""
-    if not set(standing.seal_keys[:1]) <= set(ours.seal_keys):
-        return False
-    return _content(standing) != _content(ours)
+def _names_an_older_key(standing: Snapshot, ours: Snapshot) -> bool:
+    """A key that this writer does not know is a newer one, which another writer has."""
+    return standing.seal_keys[:1] != ours.seal_keys[:1] and not _names_a_newer_key(standing, ours)
+
+
+def _names_a_newer_key(standing: Snapshot, ours: Snapshot) -> bool:
+    return not set(standing.seal_keys[:1]) <= set(ours.seal_keys)
 
 
 def _content(of: Snapshot) -> tuple[object, ...]:
