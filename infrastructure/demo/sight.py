@@ -16,6 +16,9 @@ from shared.redis_connection import connect
 
 _TIMEOUT_S = 0.5
 _STREAM = f"ingest:{EDGE}"
+_STORED = """
+SELECT settled(), coalesce(sum(events), 0)::bigint FROM commits WHERE commit_no > %s
+"""
 
 
 class Sight(NamedTuple):
@@ -41,18 +44,20 @@ class Lookout:
     primary: Redis
     spool: Redis
     database: psycopg.AsyncConnection
+    postgres_url: str
     first_commit: int
     _last: Sight = field(default_factory=Sight, init=False)
 
     @classmethod
     async def open(cls, product: Product) -> Self:
-        database = await psycopg.AsyncConnection.connect(product.postgres_url, autocommit=True)
+        database = await _connect(product.postgres_url)
         settled = await (await database.execute("select settled()")).fetchone()
         assert settled is not None
         return cls(
             connect(product.stack.primary_url, _TIMEOUT_S),
             connect(product.stack.spool_url, _TIMEOUT_S),
             database,
+            product.postgres_url,
             settled[0],
         )
 
@@ -84,10 +89,14 @@ class Lookout:
             self._last = self._last._replace(spooled=await self.spool.xlen(_STREAM))
 
     async def _look_at_database(self) -> None:
-        found = await self.database.execute(
-            "select settled(), coalesce(sum(events), 0)::bigint from commits where commit_no > %s",
-            [self.first_commit],
-        )
-        row = await found.fetchone()
-        assert row is not None
-        self._last = self._last._replace(commit=row[0], stored=row[1])
+        with contextlib.suppress(psycopg.Error):
+            if self.database.closed:
+                self.database = await _connect(self.postgres_url)
+            found = await self.database.execute(_STORED, [self.first_commit])
+            row = await found.fetchone()
+            assert row is not None
+            self._last = self._last._replace(commit=row[0], stored=row[1])
+
+
+async def _connect(postgres_url: str) -> psycopg.AsyncConnection:
+    return await psycopg.AsyncConnection.connect(postgres_url, autocommit=True, connect_timeout=2)

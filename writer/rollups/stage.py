@@ -53,7 +53,7 @@ class Stage:
             heard_at = self._heard_at
             try:
                 ended = await self._follow()
-            except OSError as error:
+            except (OSError, ValueError, msgspec.MsgspecError) as error:
                 ended = type(error).__name__
             again_s = _AGAIN_S if self._heard_at > heard_at else min(again_s * 2, _LONGEST_AGAIN_S)
             log.error("rollups: their process has ended (%s): anew in %.0f s", ended, again_s)
