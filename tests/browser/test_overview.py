@@ -117,6 +117,23 @@ def at(ago: int, hour: int = 9) -> datetime:
     return today() - timedelta(days=ago) + timedelta(hours=hour)
 
 
+_CUT_OFF = """() => [...document.querySelectorAll("figure svg text")]
+  .filter((text) => text.getBoundingClientRect().left
+    < text.ownerSVGElement.getBoundingClientRect().left)
+  .map((text) => text.textContent)"""
+
+
+def test_no_share_beside_the_chart_is_cut_off(
+    watched: WatchedSite, context: BrowserContext
+) -> None:
+    put_days(watched, 7)
+    put_rows(watched, [row for who in range(50, 60) for row in visit(at(3), who, pages=1)])
+    page = open_overview(watched, context, f"?from={day(7)}&to={day(1)}")
+    figure(page, "bounce_rate").get_by_role("button").click()
+    expect(page.locator("figure svg text").filter(has_text="%").first).to_be_attached()
+    assert page.evaluate(_CUT_OFF) == []
+
+
 def test_visitors_of_several_days_are_called_added_up_and_each_figure_says_how_it_is_counted(
     watched: WatchedSite, context: BrowserContext
 ) -> None:

@@ -6,9 +6,11 @@ import type { Point } from "./series";
 
 const AXIS = 22;
 const TOP = 10;
-/** Between a number and the chart, and what one of its characters takes in any font. */
+/** Between a number and the chart, and what one of its characters takes in any font: some are
+ * nearly as wide as two. */
 const GAP = 8;
 const DIGIT = 7;
+const WIDE = /[%mwMW]/g;
 /** Between the names of two buckets. */
 const LABEL = 64;
 
@@ -51,7 +53,7 @@ export function layoutOf(
   );
   const scale = ticks(0, most, 4).filter((tick) => !whole || Number.isInteger(tick));
   const top = Math.max(most, scale.at(-1) ?? 1);
-  const left = GAP + DIGIT * Math.max(...scale.map((tick) => format(tick).length));
+  const left = GAP + Math.max(...scale.map((tick) => widthOf(format(tick))));
   const floor = height - AXIS;
   const step = Math.max(0, width - left) / Math.max(1, points.length);
   const x = (index: number): number => left + (index + 0.5) * step;
@@ -64,6 +66,10 @@ export function layoutOf(
   const parts = (["late", "held"] as const).flatMap((open) => partOf(points, open, left, step));
   const indexAt = (at: number): number => within(points, Math.floor((at - left) / step));
   return { left, floor, numbers: left - GAP, x, y, scale, labelled, parts, indexAt };
+}
+
+function widthOf(text: string): number {
+  return DIGIT * (text.length + (text.match(WIDE) ?? []).length);
 }
 
 /** The buckets in a row that are open in one way. */
