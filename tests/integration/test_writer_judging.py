@@ -26,7 +26,8 @@ from tests.writer_world import (
 )
 from writer.draft import Draft
 from writer.enrich.pipeline import Step
-from writer.known.zones import us
+from writer.known.salts import SALT_BYTES, SaltBook
+from writer.known.zones import Day, us
 from writer.prepare import Entry
 
 HOUR = 3_600_000_000
@@ -238,6 +239,27 @@ def test_two_writers_use_one_salt(database: str, site: int, pipe: Pipe) -> None:
     other.put(FakeEdge().entry([envelope()]))
     other.close()
     assert rows(database, "select count(distinct visitor), count(*) from events") == [(1, 2)]
+
+
+def test_two_writers_that_look_for_a_salt_at_once_use_one(
+    database: str, site: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one has found none yet when the other writes its own down."""
+    today = Day((NOON - DAY // 2) // DAY, NOON - DAY // 2, NOON + DAY // 2)
+    made = bytes(SALT_BYTES)
+    with (
+        psycopg.connect(database, autocommit=True) as ours,
+        psycopg.connect(database, autocommit=True) as theirs,
+    ):
+
+        def make(size: int) -> bytes:
+            monkeypatch.setattr("writer.known.salts.token_bytes", lambda size: made)
+            SaltBook(lambda: NOON).settle(theirs, [(site, today)])
+            return bytes([1]) * size
+
+        monkeypatch.setattr("writer.known.salts.token_bytes", make)
+        assert list(SaltBook(lambda: NOON).settle(ours, [(site, today)]).values()) == [made]
+    assert rows(database, "select generation, kind from salt") == [(1, "live")]
 
 
 def test_an_imported_day_has_a_salt_of_its_own_kind(database: str, site: int, pipe: Pipe) -> None:

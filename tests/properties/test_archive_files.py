@@ -117,7 +117,7 @@ def test_a_day_read_in_pieces_is_the_same(archive: Archive, data: st.DataObject)
     rows = [{**row, "event_id": UUID(int=nth)} for nth, row in enumerate(rows)]
     with pytest.MonkeyPatch.context() as patch:
         # Every visitor is a piece.
-        patch.setattr("writer.archive.rows._PIECE", 1e-12)
+        patch.setattr("writer.archive.rows.PIECE_OF_MEMORY", 1e-12)
         placed, found = archive.write(zone, rows)
     expected = numbered(there(placed))
     assert len(found) == len(expected)

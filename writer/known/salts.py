@@ -23,10 +23,13 @@ _FIND = """
 SELECT salt, generation FROM salt WHERE site_id = %s AND day = %s AND salt IS NOT NULL
 ORDER BY kind = 'live' DESC, generation DESC LIMIT 1
 """
+# Two writers may look for it at once: whichever comes second finds the first one's in its snapshot,
+# or the place of the generation taken.
 _PUT = """
 INSERT INTO salt (site_id, day, generation, kind, salt)
 SELECT %(site)s, %(day)s, coalesce(max(generation), 0) + 1, %(kind)s, %(salt)s
 FROM salt WHERE site_id = %(site)s AND day = %(day)s
+HAVING bool_or(salt IS NOT NULL) IS NOT TRUE
 ON CONFLICT DO NOTHING
 """
 _USED = """
