@@ -11,6 +11,7 @@ from typing import BinaryIO
 from infrastructure.aof.commands import Buffer
 from infrastructure.aof.edits import Edit
 from infrastructure.problem import Problem
+from shared.durable import sync
 
 _LINE = re.compile(r"file (\S+) seq \d+ type ([bhi])(?: .*)?")
 _CTIME = re.compile(rb"\xfa\x05ctime\xc2(.{4})", re.DOTALL)
@@ -117,9 +118,9 @@ def replace(path: Path, buffer: Buffer, edits: Iterator[Edit]) -> Replaced:
         new.unlink()
         raise Problem(f"{path} changes meanwhile: stop its Redis first.")
     beside.damaged.hardlink_to(path)
-    _sync(path.parent)
+    sync(path.parent)
     new.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
     return beside
 
 
@@ -132,11 +133,3 @@ def _give(file: int, like: os.stat_result) -> None:
     os.fchmod(file, like.st_mode & 0o777)
     if (like.st_uid, like.st_gid) != (os.getuid(), os.getgid()):
         os.fchown(file, like.st_uid, like.st_gid)
-
-
-def _sync(folder: Path) -> None:
-    opened_folder = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened_folder)
-    finally:
-        os.close(opened_folder)
